@@ -36,7 +36,28 @@ int om_loop_on_turn(struct om_loop *loop, om_turn_fn *fn, void *arg);
 /* Makes the next turn come at once, even if nothing is ready. */
 void om_loop_wake(struct om_loop *loop);
 
-/* Descriptors. The watch does not own fd. events: a mask; 0 pauses. */
+/*
+ * Something to be done once at the end of this turn, after the turn hooks
+ * (a connection sends there what the hooks let go). Embedded in its owner;
+ * zeroed is "not queued". Queued from outside a turn, or by another deferred
+ * function, it makes the next turn come at once.
+ */
+struct om_defer {
+	struct om_defer *next, *prev;
+	om_turn_fn *fn;
+	void *arg;
+};
+/* Queues d, once however often it is called. */
+void om_loop_defer(struct om_loop *loop, struct om_defer *d, om_turn_fn *fn,
+		   void *arg);
+/* Takes d off the queue; harmless if it is not on it. */
+void om_defer_cancel(struct om_defer *d);
+
+/*
+ * Descriptors. The watch does not own fd, which must stay open while it lives.
+ * events: a mask; 0 pauses. Each callback tells of one of the two; what went
+ * wrong with the descriptor shows as both. May be destroyed in its callback.
+ */
 #define OM_LOOP_READ 1
 #define OM_LOOP_WRITE 2
 struct om_watch;
@@ -47,7 +68,11 @@ struct om_watch *om_watch_create(struct om_loop *loop, int fd, int events,
 int om_watch_set(struct om_watch *w, int events);
 void om_watch_destroy(struct om_watch *w);
 
-/* Timers on the monotonic clock; created stopped. repeat_ns 0: once. */
+/*
+ * Timers on the monotonic clock; created stopped. repeat_ns 0: once. A repeat
+ * that was missed because the loop was busy is left out, not made up for.
+ * May be restarted, stopped or destroyed in its callback.
+ */
 struct om_timer;
 typedef void om_timer_fn(void *arg);
 struct om_timer *om_timer_create(struct om_loop *loop, om_timer_fn *fn,
@@ -64,7 +89,9 @@ int om_loop_on_signal(struct om_loop *loop, int signo, om_signal_fn *fn,
 
 /*
  * Children, by pidfd. fn is called once, with the wait status and the usage
- * (wait4); the child is reaped by then and the watch gone.
+ * (wait4); the child is reaped by then and the watch gone. A status of -1,
+ * which is neither an exit nor a signal to the W macros, means that somebody
+ * else reaped it (SIGCHLD ignored, a stray wait) and its fate is unknown.
  */
 struct om_child;
 typedef void om_child_fn(void *arg, pid_t pid, int status,
@@ -84,7 +111,10 @@ struct om_workers *om_workers_create(struct om_loop *loop, unsigned threads,
  * done is called. Work of one pool with one thread runs in order. */
 int om_work_submit(struct om_workers *w, om_work_fn *work, om_work_fn *done,
 		   void *arg);
-/* Waits for the work under way and calls every outstanding done. */
+/*
+ * Waits until all that was submitted is worked off and calls every outstanding
+ * done. Not to be called from a done.
+ */
 void om_workers_destroy(struct om_workers *w);
 
 #endif

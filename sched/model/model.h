@@ -186,6 +186,8 @@ uint64_t om_model_submitted(const struct om_model *m, uint32_t uid,
  * (its task is pending still, or over and forgotten); NULL if none. */
 struct om_job *om_model_array_of(const struct om_model *m, uint64_t id,
 				 uint32_t *ret_index);
+/* The id of an array's task: array id + 1 + rank of its index. */
+uint64_t om_array_task_id(const struct om_job *parent, uint32_t index);
 const char *om_model_intern(struct om_model *m, const char *s);
 
 bool om_job_is_over(const struct om_job *j);

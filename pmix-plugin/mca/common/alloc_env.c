@@ -310,7 +310,8 @@ int om_alloc_env_parse(const char *nodelist, const char *slots,
 		       struct om_alloc_env *ret_alloc, struct om_alloc_error *err)
 {
 	struct parser p = { .err = err };
-	struct span names_text, slots_text;
+	struct span names_text = { 0 };
+	struct span slots_text = { 0 };
 	int rc;
 
 	rc = open_text(nodelist, &names_text, err);

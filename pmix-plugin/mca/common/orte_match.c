@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "opal/class/opal_list.h"
+#include "orte/mca/rmaps/rmaps_types.h"
 #include "orte/runtime/orte_globals.h"
 #include "orte/runtime/runtime.h"
 
-#include "../common/orte_match.h"
+#include "orte_match.h"
 
 /* orte_version_string is "4.1.4" or "v4.1.4": releases of one series agree. */
 static bool series_matches(void)

@@ -17,7 +17,7 @@
  */
 static int ess_om_query(mca_base_module_t **ret_module, int *ret_priority)
 {
-	const char *wanted = getenv(OPAL_MCA_PREFIX "ess");
+	const char *wanted = getenv("OMPI_MCA_ess");
 
 	*ret_module = NULL;
 	*ret_priority = 0;
