@@ -64,6 +64,7 @@ static const struct om_msg_type table[] = {
 	T(IO_DATA, "io-data", io_data, S | C, 256 * KIB),
 	T(IO_WINDOW, "io-window", io_window, C, 64),
 	T(IO_SIGNAL, "io-signal", step_signal, C, 64),
+	T(IO_EXIT, "io-exit", task_exit, S, 64),
 };
 
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))

@@ -52,6 +52,7 @@ enum om_msg {
 	/* stdio */
 	OM_MSG_IO_HELLO = 110, OM_MSG_IO_DATA, OM_MSG_IO_WINDOW,
 	OM_MSG_IO_SIGNAL,	/* a StepSignal */
+	OM_MSG_IO_EXIT,		/* a TaskExit, as soon as the task has ended */
 };
 
 struct om_msg_type {
