@@ -7,6 +7,7 @@
 #include "opal/class/opal_list.h"
 #include "opal/util/output.h"
 #include "orte/constants.h"
+#include "orte/mca/state/state.h"
 #include "orte/runtime/orte_globals.h"
 #include "orte/util/proc_info.h"
 
@@ -68,12 +69,12 @@ static int ras_om_allocate(orte_job_t *jdata, opal_list_t *nodes)
 	struct om_alloc_env alloc;
 	int rc;
 
-	(void)jdata;
 	if (om_alloc_env_load(&alloc, &err) < 0) {
 		opal_output(orte_clean_output,
 			    "openMosix: mpirun cannot use the allocation of job %s: %s.",
 			    getenv("OM_JOB_ID"), err.text);
-		return ORTE_ERR_SILENT;
+		ORTE_ACTIVATE_JOB_STATE(jdata, ORTE_JOB_STATE_SILENT_ABORT);
+		return ORTE_ERR_ALLOCATION_PENDING;
 	}
 	rc = add_nodes(&alloc, nodes);
 	om_alloc_env_fini(&alloc);
