@@ -20,6 +20,11 @@ static void put32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
+uint32_t om_frame_type(const uint8_t *in)
+{
+	return get32(in + 4);
+}
+
 int64_t om_frame_parse(const uint8_t *in, size_t len, unsigned senders,
 		       struct om_frame *ret, struct om_error *err)
 {

@@ -93,6 +93,9 @@ struct om_frame {
 int64_t om_frame_parse(const uint8_t *in, size_t len, unsigned senders,
 		       struct om_frame *ret, struct om_error *err);
 
+/* The type in a header, known or not; in holds OM_FRAME_HEADER bytes. */
+uint32_t om_frame_type(const uint8_t *in);
+
 struct om_buf;
 /* Appends a frame with msg (may be NULL: empty body) packed. 0 or -Exxx. */
 int om_frame_add(struct om_buf *out, enum om_msg type, uint32_t id,

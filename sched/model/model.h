@@ -93,6 +93,7 @@ struct om_job {
 	Om__JobState state;
 	bool held;
 	bool held_by_admin;		/* the owner may not release it */
+	bool listed_pending, listed_active;
 	uint32_t incarnation, restarts;
 	int64_t submit_ns, eligible_ns, start_ns, end_ns;
 	const char *cwd, *std_out, *submit_host;	/* interned */
@@ -103,6 +104,7 @@ struct om_job {
 	uint64_t array_id;		/* 0: no array; == id: the parent */
 	uint32_t array_index;
 	uint32_t array_running;		/* parent: tasks allocated now */
+	uint32_t array_failed;		/* parent: tasks not completed well */
 
 	struct om_dependency *dep;
 	uint32_t deps;
@@ -121,8 +123,9 @@ struct om_job {
 	int64_t priority;
 	const char *reason;		/* static token, why it waits */
 	void *shell;			/* omctld's own per-job data */
+	void *queued;			/* policy's own: its place in the queue */
 
-	UT_hash_handle by_id;
+	UT_hash_handle by_id, by_uuid;
 	struct om_job *prev, *next;	/* its list: pending or active */
 };
 
@@ -170,8 +173,12 @@ struct om_model {
 	uint64_t next_job_id;
 	uint64_t jobs_pending, jobs_active;	/* array tasks counted */
 	struct om_intern *intern;
-	struct om_job_uuid *by_uuid;	/* submits that may be retried */
-	struct om_setting_entry *settings;
+	struct om_job *by_uuid;		/* submits that may be retried */
+	struct om_ended *ended;		/* end states that dependants need */
+	struct om_setting {		/* set at run time; utlist LL */
+		char *key, *value;
+		struct om_setting *next;
+	} *setting;
 };
 
 struct om_model *om_model_create(struct om_error *err);
@@ -188,6 +195,13 @@ struct om_job *om_model_array_of(const struct om_model *m, uint64_t id,
 				 uint32_t *ret_index);
 /* The id of an array's task: array id + 1 + rank of its index. */
 uint64_t om_array_task_id(const struct om_job *parent, uint32_t index);
+/* How a job ended that may be forgotten already: true and *ret if it is over,
+ * false while it goes on; -> *ret_known false if nobody remembers it. */
+bool om_model_end_state(const struct om_model *m, uint64_t id,
+			Om__JobState *ret, bool *ret_known);
+/* The runtime value of a setting, borrowed until it is set again, or NULL. */
+const char *om_model_setting(const struct om_model *m, const char *key);
+/* A counted copy of s that lives as long as the model. */
 const char *om_model_intern(struct om_model *m, const char *s);
 
 bool om_job_is_over(const struct om_job *j);
