@@ -67,21 +67,25 @@ int om_parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret)
 	return rc;
 }
 
-/* Digits with at most one point; *end is the first character after. */
+/*
+ * Digits with at most one point; *end is the first character after. strtod
+ * sees the digits alone: left to itself it would read 1e5, 0x10 and nan.
+ */
 static int parse_decimal(const char *s, double *ret, const char **end)
 {
-	char *stop;
+	size_t len = strspn(s, "0123456789.");
+	char digits[64], *stop;
 	double v;
 
-	if (!isdigit((unsigned char)*s) && *s != '.')
-		return -EINVAL;
-	if (s[strspn(s, "0123456789.")] == 'x')
-		return -EINVAL;		/* strtod would read hexadecimal */
-	v = strtod(s, &stop);
-	if (stop == s || !isfinite(v))
+	if (len >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, s, len);
+	digits[len] = '\0';
+	v = strtod(digits, &stop);
+	if (stop == digits || *stop)
 		return -EINVAL;
 	*ret = v;
-	*end = stop;
+	*end = s + len;
 	return 0;
 }
 
@@ -90,8 +94,10 @@ int om_parse_positive(const char *s, double *ret)
 	const char *end;
 	double v;
 
-	if (parse_decimal(s, &v, &end) < 0 || *end)
-		return -EINVAL;
+	int rc = parse_decimal(s, &v, &end);
+
+	if (rc < 0 || *end)
+		return rc < 0 ? rc : -EINVAL;
 	*ret = v;
 	return 0;
 }
@@ -113,10 +119,11 @@ int om_parse_size(const char *s, uint64_t default_unit, uint64_t *ret_bytes)
 {
 	const char *end;
 	double v;
-	int shift;
+	int shift, rc;
 
-	if (parse_decimal(s, &v, &end) < 0)
-		return -EINVAL;
+	rc = parse_decimal(s, &v, &end);
+	if (rc < 0)
+		return rc;
 	if (!*end) {
 		v *= (double)default_unit;
 	} else if (strcasecmp(end, "b") != 0) {
