@@ -59,6 +59,7 @@ static const struct om_msg_type table[] = {
 	T(JOB_END, "job-end", job_end, D, 64),
 	T(JOB_CLEAN, "job-clean", job_clean, N, 4 * KIB),
 	T(JOB_LIMIT, "job-limit", job_limit, D, 64),
+	T(STEP_USER, "step-user", step_user, D, 1 * MIB),
 
 	T(IO_HELLO, "io-hello", io_hello, S, 256),
 	T(IO_DATA, "io-data", io_data, S | C, 256 * KIB),
