@@ -139,9 +139,8 @@ static void report_lost_omrun(struct launch *l, int status)
 
 	describe_status(status, how, sizeof(how));
 	if (missing)
-		say("omrun %s before Open MPI's daemon was up on %u of %u nodes (%s).\n"
-		    "See its message above; 'omq --job %s' tells the state of the job.",
-		    how, missing, (unsigned)l->count, list ? list : "", getenv("OM_JOB_ID"));
+		say("omrun %s before Open MPI's daemon was up on %u of %u nodes (%s).",
+		    how, missing, (unsigned)l->count, list ? list : "");
 	else
 		say("omrun %s, and Open MPI's daemons on %s with it.", how, l->nodelist);
 	free(list);
