@@ -74,6 +74,8 @@ static void malformed_nodelist_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_refused(bad[i], "1", -EINVAL);
+	assert_refused("n[3-1],n5", "1", -EINVAL);
+	assert_refused("n5,n[3-1]", "1", -EINVAL);
 }
 
 static void malformed_slots_are_refused(void **state)

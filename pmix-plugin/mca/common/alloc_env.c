@@ -127,20 +127,19 @@ static bool take_char(struct span *s, char c)
 	return true;
 }
 
-/* "7" or "01-10", with ret_low->digits as the width to print. */
+/*
+ * "7" or "01-10". ret_low->digits is the least width to print: it keeps the zeros
+ * of 01, and without zeros no number of the range is shorter.
+ */
 static int take_range(struct span *s, struct number *ret_low, struct number *ret_high)
 {
 	struct number low, high;
-	bool padded;
 
-	padded = s->pos < s->end && *s->pos == '0';
 	if (take_number(s, &low) < 0)
 		return -EINVAL;
 	high = low;
 	if (take_char(s, '-') && (take_number(s, &high) < 0 || high.value < low.value))
 		return -EINVAL;
-	if (!padded)
-		low.digits = 1;
 	*ret_low = low;
 	*ret_high = high;
 	return 0;
