@@ -29,6 +29,7 @@ struct om_loop {
 	size_t hook_count;
 	struct om_defer defers;		/* head of a ring */
 	struct signal_watch *signals;
+	struct om_workers *workers;
 	bool woken, stopping;
 };
 
@@ -90,6 +91,7 @@ void om_loop_destroy(struct om_loop *loop)
 
 	if (!loop)
 		return;
+	om_workers_destroy(loop->workers);
 	while ((s = loop->signals) != NULL) {
 		loop->signals = s->next;
 		event_del(&s->ev);
@@ -214,6 +216,13 @@ const struct om_clock *om_loop_clock(const struct om_loop *loop)
 {
 	(void)loop;
 	return om_clock_system();
+}
+
+struct om_workers *om_loop_workers(struct om_loop *loop, struct om_error *err)
+{
+	if (!loop->workers)
+		loop->workers = om_workers_create(loop, 2, err);
+	return loop->workers;
 }
 
 int om_loop_on_turn(struct om_loop *loop, om_turn_fn *fn, void *arg)

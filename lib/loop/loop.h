@@ -116,5 +116,10 @@ int om_work_submit(struct om_workers *w, om_work_fn *work, om_work_fn *done,
  * done. Not to be called from a done.
  */
 void om_workers_destroy(struct om_workers *w);
+/*
+ * The loop's own two threads, made at the first call, gone with the loop: for
+ * short calls that as a rule return at once but may hang.
+ */
+struct om_workers *om_loop_workers(struct om_loop *loop, struct om_error *err);
 
 #endif

@@ -34,7 +34,9 @@ struct om_conn *om_conn_connect(struct om_loop *loop, const char *addr,
 				const struct om_conn_handler *handler,
 				void *arg, struct om_error *err);
 /* Over a descriptor that is there already (taken, also on failure). With
- * peer given, no handshake is made: both ends trust the socketpair. */
+ * peer given, no handshake is made: both ends trust the socketpair; config
+ * may be NULL then, and the conn is ready at once, which ready() does not
+ * tell. Nothing is sent or told before the loop's next turn. */
 struct om_conn *om_conn_adopt(struct om_loop *loop, int fd,
 			      const struct om_auth_config *config, bool server,
 			      const struct om_peer *peer,
@@ -44,12 +46,15 @@ void om_conn_destroy(struct om_conn *c);
 void om_conn_set_arg(struct om_conn *c, void *arg);
 void *om_conn_arg(const struct om_conn *c);
 
-/* Queues a message; -ENOTCONN before ready or after the end. */
+/* Queues a message; -ENOTCONN before ready or after the end, -EINVAL or
+ * -EMSGSIZE for what the type's entry in types.c does not allow. A failure to
+ * send it comes later, as closed(). */
 int om_conn_send(struct om_conn *c, enum om_msg type, uint32_t id,
 		 const ProtobufCMessage *msg);
 /* Queues a frame that is packed already (the sender's own om_frame_add). */
 int om_conn_send_raw(struct om_conn *c, const void *frames, size_t len);
-/* Orderly: what is queued is sent, then closed() comes. */
+/* Orderly: what is queued is sent, then closed() comes, with code 0. Messages
+ * are no longer taken nor told from here on. */
 void om_conn_finish(struct om_conn *c);
 const struct om_peer *om_conn_peer(const struct om_conn *c);
 size_t om_conn_queued(const struct om_conn *c);
@@ -58,15 +63,21 @@ void om_conn_pause(struct om_conn *c, bool paused);
 /* "uid=1000 addr=10.0.0.1:3344", for logs; borrowed. */
 const char *om_conn_name(const struct om_conn *c);
 
-/* A listener: makes a server-side conn for each caller. */
+/*
+ * A listener: makes a server-side conn for each caller. It keeps at most 1024
+ * unfinished handshakes; while it has so many, others wait in the kernel's
+ * queue, and those that stall for over a second are dropped.
+ */
 struct om_listener;
 typedef void om_accept_fn(void *arg, struct om_conn *c);
-/* fd is taken. accept_fn runs once a caller's handshake is complete and must
- * set the conn's handler with om_conn_set_handler. */
+/* fd is taken, also on failure. accept_fn runs once a caller's handshake is
+ * complete, in the place of ready(), and must set the conn's handler with
+ * om_conn_set_handler, or destroy the conn. */
 struct om_listener *om_listener_create(struct om_loop *loop, int fd,
 				       const struct om_auth_config *config,
 				       om_accept_fn *accept_fn, void *arg,
 				       struct om_error *err);
+/* Ends unfinished handshakes too; conns that were handed over stay. */
 void om_listener_destroy(struct om_listener *l);
 void om_conn_set_handler(struct om_conn *c, const struct om_conn_handler *h,
 			 void *arg);
