@@ -380,11 +380,11 @@ static int step_start(struct om_conn *c, const struct om_frame *f,
 	s->frame = *f;
 	s->frame.body = s->body;
 	s->conn = c;
+	s->auth = om_take(c->auth);	/* the worker's from submit on */
 	if (om_work_submit(workers, step_work, step_done, s) < 0) {
 		step_free(s);
 		return om_fail_nomem(err);
 	}
-	s->auth = om_take(c->auth);
 	c->step = s;
 	c->state = MUNGE;
 	return 0;
