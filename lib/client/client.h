@@ -24,11 +24,13 @@ struct om_config;
 struct om_client *om_client_create(const struct om_config *config,
 				   struct om_error *err);
 void om_client_destroy(struct om_client *c);
-/* How long calls try in all; default 60 s. */
+/* How long calls try in all, waiting for the answer included; default 60 s,
+ * < 0: for ever. */
 void om_client_set_timeout(struct om_client *c, int64_t ns);
 
 /*
- * One question, one answer. *ret_body is the decoded answer of type
+ * One question, one answer. What the controller pushes meanwhile is kept for
+ * om_client_receive. *ret_body is the decoded answer of type
  * "expect", owned by the caller. A Reply with a code instead becomes -Exxx
  * with its text (and hint, on a second line) in err; with expect ==
  * OM_MSG_REPLY a Reply with code 0 is the answer.
@@ -37,13 +39,17 @@ int om_client_call(struct om_client *c, enum om_msg type,
 		   const ProtobufCMessage *msg, enum om_msg expect,
 		   ProtobufCMessage **ret_body, struct om_error *err);
 
-/* As om_client_call but never retried once it was sent; used for streams. */
+/* Connects as om_client_call does, but is never retried once it was sent; used
+ * for streams. Ids from 0x80000000 on are om_client_call's own. */
 int om_client_send(struct om_client *c, enum om_msg type, uint32_t id,
 		   const ProtobufCMessage *msg, struct om_error *err);
-/* The next message; -ETIMEDOUT, -ECONNRESET. timeout_ns < 0: for ever. */
+/* The next message; -ETIMEDOUT, -ECONNRESET. timeout_ns < 0: for ever. A Reply
+ * with a code is a message like any other here. */
 int om_client_receive(struct om_client *c, int64_t timeout_ns,
 		      enum om_msg *ret_type, uint32_t *ret_id,
 		      ProtobufCMessage **ret_body, struct om_error *err);
+/* rc of a Reply as om_client_call makes it: its code, its text in err. */
+int om_client_reply(const Om__Reply *reply, struct om_error *err);
 /* To poll beside other descriptors; -1 while not connected. */
 int om_client_fd(const struct om_client *c);
 /* True if a whole message is buffered already (do not poll then). */

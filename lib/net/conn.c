@@ -189,6 +189,7 @@ static void sent_all(struct om_conn *c)
 static void send_failed(struct om_conn *c, const struct om_error *err)
 {
 	om_buf_reset(&c->stream.out);
+	om_buf_reset(&c->stream.wire);
 	c->full = false;
 	while (reads(c) && !c->dead) {
 		read_all(c);
@@ -280,8 +281,8 @@ static void become_ready(struct om_conn *c)
 {
 	struct om_error err;
 
-	if (c->peer.sealed) {
-		om_fail(&err, -ENOTSUP, "sealing is not here yet");
+	if (c->peer.sealed && om_stream_seal(&c->stream, c->peer.key,
+					     c->server, &err) < 0) {
 		end(c, &err);
 		return;
 	}

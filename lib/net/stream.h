@@ -3,22 +3,28 @@
  * stream: bytes over a nonblocking socket, queued both ways. What carries
  * frames for conn (in a loop) and for the blocking client.
  *
- *   out --flush--> socket --read--> in
+ *   out --(seal)--> wire --flush--> socket --read--> (raw --open-->) in
+ *
+ * wire and raw are used by a sealed stream only.
  */
 #ifndef OM_NET_STREAM_H
 #define OM_NET_STREAM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/error.h"
+#include "lib/net/seal.h"
 
 struct om_stream {
 	int fd;			/* owned */
 	struct om_buf out;	/* to be sent */
 	struct om_buf in;	/* has come, not consumed yet */
 	bool drained;		/* the last read took all there was */
+	struct om_seal *seal;	/* NULL: not sealed */
+	struct om_buf wire, raw;
 };
 
 /* Takes fd, makes it nonblocking and sets TCP's options where it is TCP. */
@@ -29,6 +35,12 @@ void om_stream_fini(struct om_stream *s);
 
 /* 0 once a connect under way has succeeded, else -Exxx. */
 int om_stream_connected(struct om_stream *s, struct om_error *err);
+/*
+ * Seals both directions from here on: what is queued still goes out in the
+ * clear, what has come and was not consumed is taken for records.
+ */
+int om_stream_seal(struct om_stream *s, const uint8_t *key, bool server,
+		   struct om_error *err);
 /*
  * Reads once. > 0: so many bytes came; 0: the end; -EAGAIN: nothing there
  * (err untouched); -Exxx.
