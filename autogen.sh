@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Makes configure and the Makefile templates. One at a time: a lock keeps two
 # builds of one tree from writing the same files.
 set -eu
