@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* backfill: promises to first jobs and what they leave to others. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/policy/sched.h"
+
+/* Jobs of a partition that a promise is tried for, until one can have it. */
+#define HEADS_MAX 8
+/* A job that is over its limit, or cleaning up, ends this soon. */
+#define SOON_NS 1000000000
+
+void om_reservation_fini(struct om_reservation *r)
+{
+	free(r->part);
+	*r = (struct om_reservation){ .job_id = 0 };
+}
+
+/* ---- the cluster as jobs end one after the other */
+struct future {
+	struct om_sched *s;
+	const struct om_ask *a;
+	const struct om_where *w;
+	struct om_room *room;
+	uint64_t tasks;			/* that fit now, all nodes together */
+	uint32_t nodes;			/* with room for one at least */
+};
+
+static void count(struct future *f, uint32_t at, int sign)
+{
+	uint32_t fit;
+
+	if (!om_where_has(f->w, at))
+		return;
+	fit = om_room_fit(f->room + at, f->a, NULL);
+	f->tasks += (uint64_t)((int64_t)fit * sign);
+	f->nodes += (uint32_t)((fit > 0) * sign);
+}
+
+static int future_init(struct future *f)
+{
+	uint32_t rooms = f->s->rooms;
+
+	f->room = malloc((rooms + 1) * sizeof(*f->room));
+	if (!f->room)
+		return -ENOMEM;
+	if (rooms)
+		memcpy(f->room, f->s->room, rooms * sizeof(*f->room));
+	for (uint32_t at = 0; at < rooms; at++)
+		count(f, at, 1);
+	return 0;
+}
+
+static void job_ends(struct future *f, const struct om_job *j)
+{
+	const struct om_part *p = om_sched_part(f->s, j->req->partition);
+
+	for (uint32_t i = 0; i < j->alloc->shares; i++) {
+		const struct om_share *sh = j->alloc->share + i;
+		uint32_t at = sh->node->index;
+
+		if (sh->clean || at >= f->s->rooms)
+			continue;
+		count(f, at, -1);
+		om_room_give(f->room + at, sh, j->req->exclusive,
+			     f->s->mixed && !(p && p->oversubscribe));
+		count(f, at, 1);
+	}
+}
+
+static int try_place(const struct future *f, struct om_placement *ret)
+{
+	struct om_place p = om_sched_place(f->s, false);
+
+	if (f->tasks < f->a->tasks || f->nodes < f->a->nodes_min)
+		return 0;
+	p.room = f->room;
+	return om_place(&p, f->a, f->w, ret);
+}
+
+/*
+ * The running job of an end, or NULL if it is out of date: then it was put
+ * right and the walk goes on from where it was.
+ */
+static const struct om_job *job_of(struct om_sched *s, struct om_treap *n)
+{
+	const struct om_job *j = om_model_job(s->m, n->id);
+	int64_t end_ns;
+
+	if (!j || !j->alloc || om_job_is_over(j)) {
+		om_ends_drop(s, n->id);
+		return NULL;
+	}
+	end_ns = j->start_ns ? om_ends_of(s, j, 0) : n->key;
+	if (end_ns <= n->key)
+		return j;
+	if (om_ends_add(s, j->id, end_ns) < 0)
+		s->lost = true;
+	return NULL;
+}
+
+/* Lets jobs end in order until the ask fits. */
+static int walk(struct future *f, int64_t now_ns, int64_t *ret_ns,
+		struct om_placement *ret)
+{
+	struct om_treap *n = om_treap_first(f->s->ends), *next;
+	int rc = 0;
+
+	while (n && n->key != INT64_MAX && rc == 0) {
+		int64_t key = n->key;
+		uint64_t id = n->id;
+		const struct om_job *j = job_of(f->s, n);
+
+		if (j)
+			job_ends(f, j);
+		next = om_treap_after(f->s->ends, key, id, UINT64_MAX);
+		if (j && (!next || next->key != key)) {
+			rc = try_place(f, ret);
+			*ret_ns = key > now_ns ? key : now_ns + SOON_NS;
+		}
+		n = next;
+	}
+	return rc;
+}
+
+int om_backfill_when(struct om_sched *s, const struct om_ask *a,
+		     const struct om_where *w, int64_t now_ns,
+		     int64_t *ret_ns, struct om_room **ret_room,
+		     struct om_placement *ret)
+{
+	struct future f = { .s = s, .a = a, .w = w };
+	int rc = future_init(&f);
+
+	*ret = (struct om_placement){ .share = NULL };
+	if (rc < 0)
+		return rc;
+	*ret_ns = now_ns;
+	rc = try_place(&f, ret);
+	if (rc == 0)
+		rc = walk(&f, now_ns, ret_ns, ret);
+	if (rc > 0 && ret_room)
+		*ret_room = f.room;
+	else
+		free(f.room);
+	return rc;
+}
+
+/* ---- promises */
+static void set_part(struct om_reserved *part, const struct om_ask *a,
+		     const struct om_room *room, const struct om_share *share)
+{
+	uint32_t at = share->node->index;
+	uint32_t cpus = om_room_free_cpus(room + at, a->oversubscribe);
+	uint64_t mem = om_room_free_mem(room + at);
+
+	part->at = at;
+	part->share = *share;
+	part->extra = (struct om_hold){
+		.cpus = cpus > share->cpus ? cpus - share->cpus : 0,
+		.mem = mem > share->mem ? mem - share->mem : 0,
+		.whole = a->exclusive,
+	};
+}
+
+/* 1: promised; 0: no time can be given, or it is now; -ENOMEM. */
+static int promise(struct om_sched *s, struct om_part *p, struct om_shape *sh,
+		   int64_t now_ns)
+{
+	struct om_reservation *r = &p->resv;
+	struct om_room *room = NULL;
+	struct om_placement where;
+	int64_t start_ns;
+	int rc = om_backfill_when(s, &sh->key.ask, sh->where, now_ns,
+				  &start_ns, &room, &where);
+
+	if (rc < 0)
+		return rc;
+	om_reservation_fini(r);
+	if (rc == 0)
+		sh->no_promise = s->epoch;
+	else if (start_ns > now_ns)
+		r->part = calloc(where.shares, sizeof(*r->part));
+	if (rc > 0 && start_ns > now_ns && !r->part)
+		rc = -ENOMEM;
+	if (r->part) {
+		r->job_id = sh->order.id;
+		r->epoch = s->epoch;
+		r->start_ns = start_ns;
+		r->parts = where.shares;
+		for (uint32_t i = 0; i < where.shares; i++)
+			set_part(r->part + i, &sh->key.ask, room,
+				 where.share + i);
+	}
+	om_placement_fini(&where);
+	free(room);
+	return rc < 0 ? rc : r->part != NULL;
+}
+
+static bool still_good(const struct om_sched *s, const struct om_reservation *r,
+		       int64_t now_ns)
+{
+	return r->job_id && r->epoch == s->epoch && r->start_ns > now_ns;
+}
+
+/* Does the first job of a come before that of b? */
+static bool ahead(const struct om_shape *a, const struct om_shape *b)
+{
+	if (a->part->priority != b->part->priority)
+		return a->part->priority > b->part->priority;
+	return om_shape_before(&a->order, &b->order);
+}
+
+static bool overlap(const struct om_part *a, const struct om_part *b)
+{
+	if (a == b)
+		return true;
+	for (uint32_t i = 0; i < a->words && i < b->words; i++)
+		if (a->bit[i] & b->bit[i])
+			return true;
+	return false;
+}
+
+/* Finds the promise of a partition that counts for a job of sh: that to the
+ * first job in order, and before it, that can be told a time. */
+static int find_promise(struct om_sched *s, struct om_part *p,
+			const struct om_shape *sh, int64_t now_ns)
+{
+	struct om_treap *n = om_treap_first(p->shapes);
+	int rc = 0;
+
+	for (int tries = 0; n && rc == 0 && tries < HEADS_MAX;
+	     n = om_treap_after(p->shapes, n->key, n->id, UINT64_MAX)) {
+		struct om_shape *head = (struct om_shape *)n;
+
+		if (head == sh || !ahead(head, sh))
+			return 0;
+		if (head->no_promise == s->epoch)
+			continue;
+		if (p->resv.job_id == n->id && still_good(s, &p->resv, now_ns))
+			return 1;
+		tries++;
+		rc = promise(s, p, head, now_ns);
+	}
+	return rc;
+}
+
+static void hold(struct om_sched *s, const struct om_reservation *r)
+{
+	for (uint32_t i = 0; i < r->parts; i++) {
+		const struct om_hold *extra = &r->part[i].extra;
+		struct om_hold *h = s->hold + r->part[i].at;
+
+		h->whole |= extra->whole;
+		if (extra->cpus < h->cpus)
+			h->cpus = extra->cpus;
+		if (extra->mem < h->mem)
+			h->mem = extra->mem;
+	}
+}
+
+int om_backfill_check(struct om_sched *s, const struct om_shape *sh,
+		      const struct om_entry *e, int64_t now_ns,
+		      struct om_backfill *ret)
+{
+	int64_t end_ns = om_ends_at(now_ns, (int64_t)e->order.value);
+
+	*ret = (struct om_backfill){ .by_ns = INT64_MAX };
+	for (uint32_t i = 0; i < s->parts; i++) {
+		struct om_part *p = s->part + i;
+		int rc;
+
+		if (p->oversubscribe || !p->shapes || !overlap(p, sh->part))
+			continue;
+		rc = find_promise(s, p, sh, now_ns);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			continue;
+		if (p->resv.start_ns < ret->by_ns) {
+			ret->by_ns = p->resv.start_ns;
+			ret->for_job = p->resv.job_id;
+		}
+		if (p->resv.start_ns < end_ns) {
+			hold(s, &p->resv);
+			ret->held = true;
+		}
+	}
+	return 0;
+}
+
+void om_backfill_release(struct om_sched *s)
+{
+	for (uint32_t i = 0; i < s->parts; i++) {
+		const struct om_reservation *r = &s->part[i].resv;
+
+		for (uint32_t k = 0; k < r->parts; k++)
+			s->hold[r->part[k].at] = (struct om_hold)OM_HOLD_NONE;
+	}
+}
+
+/* Both lists are in the order of node indexes. */
+static void shrink(struct om_reservation *r, const struct om_placement *p)
+{
+	uint32_t i = 0, k = 0;
+
+	while (i < r->parts && k < p->shares) {
+		const struct om_share *sh = p->share + k;
+		struct om_hold *extra = &r->part[i].extra;
+
+		if (r->part[i].at < sh->node->index) {
+			i++;
+		} else if (r->part[i].at > sh->node->index) {
+			k++;
+		} else {
+			extra->cpus -= extra->cpus < sh->cpus ? extra->cpus :
+								sh->cpus;
+			extra->mem -= extra->mem < sh->mem ? extra->mem :
+							     sh->mem;
+			i++;
+			k++;
+		}
+	}
+}
+
+void om_backfill_started(struct om_sched *s, const struct om_placement *p,
+			 int64_t end_ns)
+{
+	for (uint32_t i = 0; i < s->parts; i++)
+		if (s->part[i].resv.job_id &&
+		    s->part[i].resv.start_ns < end_ns)
+			shrink(&s->part[i].resv, p);
+}
