@@ -43,6 +43,7 @@ struct om_auth_config {
 					 * server: refuse one that is not */
 	unsigned accept_roles;		/* server: mask of roles let in */
 	const char *cluster;		/* server: told in Welcome */
+	int64_t timeout_ns;		/* of conn's handshake; 0: 10 s */
 	/* No munge, no proof, no secret key: refused with -EPERM unless built
 	 * with --enable-auth-none. The peer's uid is then what conn found by
 	 * SO_PEERCRED (unix sockets only); -1: not known, so refused. */

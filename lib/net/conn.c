@@ -436,7 +436,7 @@ static void on_deadline(void *arg)
 	} else if (c->state == REFUSING || c->state == FINISHING) {
 		end(c, &c->why);
 	} else {
-		om_fail(&err, -ETIMEDOUT, "%s is not finished after 10 s",
+		om_fail(&err, -ETIMEDOUT, "%s is not finished in time",
 			c->state == CONNECTING ? "connect" : "handshake");
 		end(c, &err);
 	}
@@ -564,6 +564,13 @@ static void on_ready(void *arg, int fd, int events)
 
 /* ------------------------------------------------------------------ creation */
 
+static void start_deadline(struct om_conn *c,
+			   const struct om_auth_config *config)
+{
+	om_timer_start(c->deadline, config->timeout_ns ? config->timeout_ns :
+		       HANDSHAKE_NS, 0);
+}
+
 /* SO_PEERCRED is for auth = none only, where nothing else tells a uid. */
 static struct om_auth *make_auth(const struct om_auth_config *config,
 				 bool server, int fd, struct om_error *err)
@@ -635,7 +642,7 @@ struct om_conn *om_conn_connect(struct om_loop *loop, const char *addr,
 	}
 	om_str_copy(c->addr, sizeof(c->addr), addr);
 	set_name(c);
-	om_timer_start(c->deadline, HANDSHAKE_NS, 0);
+	start_deadline(c, config);
 	arm(c);
 	return c;
 }
@@ -653,7 +660,7 @@ static int adopt(struct om_conn *c, const struct om_auth_config *config,
 		if (!c->auth || om_auth_begin(c->auth, &c->stream.out, err) < 0)
 			return -EINVAL;
 		c->state = HANDSHAKE;
-		om_timer_start(c->deadline, HANDSHAKE_NS, 0);
+		start_deadline(c, config);
 	}
 	set_name(c);
 	want_turn(c);

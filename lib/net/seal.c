@@ -237,9 +237,12 @@ int om_seal_open(struct om_seal *s, struct om_buf *in, struct om_buf *plain,
 		to = om_buf_space(plain, len, &room);
 		if (!to)
 			return om_fail_nomem(err);
-		if (record_open(&s->in, p, (uint8_t *)to, len) < 0)
+		if (record_open(&s->in, p, (uint8_t *)to, len) < 0) {
+			/* Nobody may see what was not verified. */
+			memset(to, 0, len);
 			return broken(&s->in, "was changed, lost or repeated "
 				      "on its way", err);
+		}
 		om_buf_commit(plain, len);
 		om_buf_consume(in, (size_t)len + OM_SEAL_OVERHEAD);
 	}
