@@ -88,14 +88,12 @@ ProtobufCMessage *om_msg_unpack(enum om_msg type, const uint8_t *body,
 				size_t len, struct om_error *err)
 {
 	const struct om_msg_type *t = om_msg_lookup(type);
-	ProtobufCMessage *msg;
 
 	if (!t) {
 		om_fail(err, -EPROTO, "message type %u is unknown", type);
 		return NULL;
 	}
-	msg = protobuf_c_message_unpack(t->body, NULL, len, body);
-	if (!msg)
-		om_fail(err, -EPROTO, "malformed %s message", t->name);
-	return msg;
+	return om_body_unpack(t->body, body, len,
+			      t->senders & OM_ROLE_CTLD ? INT64_MAX :
+			      OM_FIELDS_MAX, err);
 }

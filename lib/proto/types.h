@@ -103,9 +103,17 @@ int om_frame_add(struct om_buf *out, enum om_msg type, uint32_t id,
 
 /*
  * Decodes a body as the type's message: owned by the caller, to be freed with
- * protobuf_c_message_free_unpacked. NULL and err set if it is malformed.
+ * protobuf_c_message_free_unpacked. NULL and err set if it is malformed, or has
+ * over OM_FIELDS_MAX fields in all and is not from omctld: a small body must
+ * not become a large message.
  */
+#define OM_FIELDS_MAX 262144
 ProtobufCMessage *om_msg_unpack(enum om_msg type, const uint8_t *body,
 				size_t len, struct om_error *err);
+/* The same for what is packed inside a message (Launch) or stored. INT64_MAX:
+ * it is ours, as many fields as there are. */
+ProtobufCMessage *om_body_unpack(const ProtobufCMessageDescriptor *desc,
+				 const uint8_t *p, size_t len,
+				 int64_t max_fields, struct om_error *err);
 
 #endif
