@@ -155,6 +155,7 @@ const struct cli_option jobspec_resources[] = {
 	  set_text, TEXT(partition), "partition" },
 	{ "nodelist", 'w', "NODES", "nodes that must be among those given",
 	  set_hosts, TEXT(nodelist), "node" },
+	{ "on", 0, "NODES", NULL, set_hosts, TEXT(nodelist), "node" },
 	{ "exclude", 'x', "NODES", "nodes not to use", set_hosts,
 	  TEXT(exclude), "node" },
 	{ "constraint", 'C', "FEATURES", "features the nodes must have: "
@@ -224,8 +225,8 @@ const struct cli_option jobspec_start[] = {
 	  "2026-11-22T16:00", set_begin, 0, NULL },
 	{ "priority", 0, "N", "added to the computed priority", set_priority,
 	  0, NULL },
-	{ "signal", 0, "[B:]SIG[@SECONDS]", "send a signal so long before the "
-	  "time limit (default 60); B: to the script's shell only", set_signal,
+	{ "signal", 0, "SIG[@SECONDS]", "send a signal so long before the "
+	  "time limit (default 60); B:SIG: to the script's shell only", set_signal,
 	  0, "signal" },
 	{ 0 },
 };
