@@ -8,7 +8,7 @@ PACKAGES_BUILD="gcc libc6-dev make autoconf automake libtool pkg-config xz-utils
 	libjansson-dev libsmartcols-dev libnl-route-3-dev uthash-dev
 	libpmix-dev libopenmpi-dev openmpi-bin python3-docutils"
 PACKAGES_DEMO="hpcc sox flac procps"
-PACKAGES_TEST="clang libclang-rt-14-dev libcmocka-dev python3 python3-pytest
+PACKAGES_TEST="faketime clang libclang-rt-14-dev libcmocka-dev python3 python3-pytest
 	mpich libmpich-dev python3-mpi4py flac hpcc procps"
 
 say() { printf '%s\n' "$*"; }
