@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* omctld as its nodes and commands see it, from submit to history, and what
+ * is left when it is killed at any moment. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/unit/ctldrig.h"
+
+#define S(x) OM__JOB_STATE__##x
+
+struct fixture {
+	struct rig r;
+	struct rig_client c;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	rig_start(&f->r, 2, NULL);
+	rig_client_connect(&f->r, &f->c);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	rig_client_close(&f->c);
+	rig_stop(&f->r);
+	free(f);
+	return 0;
+}
+
+static void a_job_runs_and_its_exit_code_is_told(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .code = 7 });
+	Om__JobInfo *j = rig_wait_job(&f->c, id);
+
+	assert_int_equal(j->state, S(FAILED));
+	assert_int_equal(j->exit_code, 7);
+	assert_int_equal(f->r.executions, 1);
+	rig_free(j);
+}
+
+static void the_same_uuid_is_one_job(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t uuid[16];
+	uint64_t a, b;
+
+	rig_uuid(uuid);
+	a = rig_submit(&f->c, &(struct rig_job){ .uuid = uuid });
+	b = rig_submit(&f->c, &(struct rig_job){ .uuid = uuid });
+	assert_int_equal(a, b);
+	rig_free(rig_wait_job(&f->c, a));
+	assert_int_equal(rig_submit(&f->c, &(struct rig_job){ .uuid = uuid }),
+			 a);
+	assert_int_equal(f->r.executions, 1);
+}
+
+static void an_array_runs_each_task_once(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .array = "1-50" });
+	Om__JobInfo *j = rig_wait_job(&f->c, id);
+
+	assert_int_equal(j->state, S(COMPLETED));
+	assert_int_equal(f->r.executions, 50);
+	rig_free(j);
+	j = rig_wait_job(&f->c, id + 7);
+	assert_int_equal(j->array_index, 7);
+	assert_int_equal(j->array_id, id);
+	rig_free(j);
+	assert_true(rig_submit(&f->c, &(struct rig_job){ .code = 0 }) ==
+		    id + 51);
+}
+
+static void a_held_job_waits_for_its_release(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .hold = true });
+
+	rig_free(rig_wait_job(&f->c,
+			      rig_submit(&f->c, &(struct rig_job){ 0 })));
+	rig_wait_state(&f->c, id, S(PENDING));
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__RELEASE, id), 0);
+	rig_free(rig_wait_job(&f->c, id));
+	assert_int_equal(f->r.executions, 2);
+}
+
+static void a_dependent_job_starts_after_the_other_is_done(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first, second;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	first = rig_submit(&f->c, &(struct rig_job){ 0 });
+	second = rig_submit(&f->c, &(struct rig_job){ .after_ok = first });
+	rig_wait_state(&f->c, first, S(RUNNING));
+	rig_wait_state(&f->c, second, S(PENDING));
+	f->r.node[0].hold = f->r.node[1].hold = false;
+	for (int i = 0; i < 2; i++)
+		if (rig_node_step(f->r.node + i, first, OM_STEP_BATCH))
+			rig_node_exit(f->r.node + i, first, OM_STEP_BATCH, 0);
+	rig_free(rig_wait_job(&f->c, second));
+	assert_int_equal(f->r.executions, 2);
+}
+
+static void a_cancelled_job_is_killed_and_says_so(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	id = rig_submit(&f->c, &(struct rig_job){ .tasks = 16, .nodes = 2 });
+	rig_wait_state(&f->c, id, S(RUNNING));
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__CANCEL, id), 0);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(CANCELLED));
+	assert_string_equal(j->reason_text, "cancelled by root");
+	rig_free(j);
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__CANCEL, id),
+			 -EALREADY);
+}
+
+static void a_requeued_job_has_a_new_incarnation(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	id = rig_submit(&f->c, &(struct rig_job){ 0 });
+	rig_wait_state(&f->c, id, S(RUNNING));
+	f->r.node[0].hold = f->r.node[1].hold = false;
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__REQUEUE, id), 0);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(COMPLETED));
+	assert_int_equal(j->restarts, 1);
+	assert_int_equal(f->r.executions, 2);
+	rig_free(j);
+}
+
+static void a_node_that_is_cut_off_keeps_its_job(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_node *n;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	id = rig_submit(&f->c, &(struct rig_job){ 0 });
+	rig_wait_state(&f->c, id, S(RUNNING));
+	n = f->r.node + (rig_node_step(f->r.node, id, OM_STEP_BATCH) == NULL);
+	rig_node_cut(n);
+	rig_node_exit(n, id, OM_STEP_BATCH, 3 << 8);
+	rig_turns(&f->r, 100 * OM_NS_PER_MS);
+	rig_wait_state(&f->c, id, S(RUNNING));
+	rig_node_connect(n);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->exit_code, 3);
+	assert_int_equal(f->r.executions, 1);
+	rig_free(j);
+}
+
+static void a_rebooted_node_has_lost_its_jobs(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_node *n;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	id = rig_submit(&f->c, &(struct rig_job){ 0 });
+	rig_wait_state(&f->c, id, S(RUNNING));
+	n = f->r.node + (rig_node_step(f->r.node, id, OM_STEP_BATCH) == NULL);
+	rig_node_cut(n);
+	n->boot[0] ^= 0xff;
+	free(n->held);
+	n->held = NULL;
+	rig_node_connect(n);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(NODE_FAIL));
+	rig_free(j);
+}
+
+static void a_step_that_the_log_does_not_want_is_killed(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_node *n = f->r.node;
+	struct rig_step *s = calloc(1, sizeof(*s));
+
+	rig_node_cut(n);
+	s->job = 4711;
+	s->inc = 1;
+	n->held = s;
+	rig_node_connect(n);
+	while (!s->over)
+		rig_turns(&f->r, 10 * OM_NS_PER_MS);
+	assert_true(n->kills >= 1);
+}
+
+static void a_failed_launch_drains_the_node_and_goes_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].fail_code = f->r.node[1].fail_code = -EHOSTDOWN;
+	id = rig_submit(&f->c, &(struct rig_job){ 0 });
+	rig_turns(&f->r, 100 * OM_NS_PER_MS);
+	f->r.node[0].fail_code = f->r.node[1].fail_code = 0;
+	/* Both may be drained by now: then nothing can run it. */
+	rig_wait_state(&f->c, id, S(PENDING));
+	{
+		Om__NodeControl m = OM__NODE_CONTROL__INIT;
+
+		m.verb = OM__NODE_VERB__NODE_UNDRAIN;
+		m.nodes = (char *)(uintptr_t)"n[1-2]";
+		rig_free(rig_call(&f->c, OM_MSG_NODE_CONTROL, &m.base,
+				  OM_MSG_REPLY));
+	}
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(COMPLETED));
+	assert_true(j->restarts >= 1);
+	rig_free(j);
+}
+
+static void a_job_over_its_nodes_is_cleaned_on_each(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobInfo *j;
+	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .tasks = 16,
+							   .nodes = 2 });
+
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(COMPLETED));
+	assert_int_equal(f->r.node[0].ends, 1);
+	assert_int_equal(f->r.node[1].ends, 1);
+	rig_free(j);
+}
+
+/* ------------------------------------------------------- attached and steps */
+
+static uint32_t send_allocation(struct rig_client *c, uint8_t uuid[16],
+				uint32_t tasks)
+{
+	Om__Submit m = OM__SUBMIT__INIT;
+	Om__JobSpec spec = OM__JOB_SPEC__INIT;
+
+	spec.has_kind = spec.has_tasks = 1;
+	spec.kind = OM__JOB_KIND__ALLOCATION;
+	spec.tasks = tasks;
+	m.uuid.data = uuid;
+	m.uuid.len = 16;
+	m.spec = &spec;
+	m.has_attached = 1;
+	m.attached = 1;
+	assert_int_equal(om_conn_send(c->conn, OM_MSG_SUBMIT, ++c->next_id,
+				      &m.base), 0);
+	return c->next_id;
+}
+
+static void event_is(struct rig_client *c, uint32_t id, Om__JobState state,
+		     uint64_t *ret_job)
+{
+	Om__JobEvent *e;
+	Om__JobState got;
+
+	do {
+		e = rig_next(c, id, OM_MSG_JOB_EVENT);
+		got = e->state;
+		*ret_job = e->job_id;
+		if (got == S(RUNNING))
+			assert_non_null(e->allocation);
+		rig_free(e);
+	} while (got != state);
+}
+
+static uint64_t allocate(struct rig_client *c, uint32_t *ret_id)
+{
+	uint8_t uuid[16];
+	uint64_t job;
+
+	rig_uuid(uuid);
+	*ret_id = send_allocation(c, uuid, 4);
+	rig_free(rig_next(c, *ret_id, OM_MSG_SUBMITTED));
+	event_is(c, *ret_id, S(RUNNING), &job);
+	return job;
+}
+
+static uint32_t send_step(struct rig_client *c, uint64_t job,
+			  const uint8_t uuid[16], const char *code)
+{
+	Om__StepCreate m = OM__STEP_CREATE__INIT;
+	Om__Launch l = OM__LAUNCH__INIT;
+	char *argv[] = { (char *)(uintptr_t)"true", (char *)(uintptr_t)code };
+	uint8_t buf[256];
+
+	l.argv = argv;
+	l.n_argv = 2;
+	l.cwd = (char *)(uintptr_t)"/";
+	m.job_id = job;
+	m.uuid.data = (uint8_t *)(uintptr_t)uuid;
+	m.uuid.len = 16;
+	m.launch.len = om__launch__pack(&l, buf);
+	m.launch.data = buf;
+	assert_int_equal(om_conn_send(c->conn, OM_MSG_STEP_CREATE,
+				      ++c->next_id, &m.base), 0);
+	return c->next_id;
+}
+
+static void an_allocation_runs_steps_and_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobControl fin = OM__JOB_CONTROL__INIT;
+	Om__JobFilter filter = OM__JOB_FILTER__INIT;
+	Om__StepEvent *e;
+	Om__JobInfo *j;
+	uint8_t uuid[16];
+	uint32_t alloc, step, again;
+	uint64_t id = allocate(&f->c, &alloc), over;
+
+	rig_uuid(uuid);
+	step = send_step(&f->c, id, uuid, "5");
+	rig_free(rig_next(&f->c, step, OM_MSG_STEP_CREATED));
+	e = rig_next(&f->c, step, OM_MSG_STEP_EVENT);
+	assert_int_equal(e->exit_code, 5);
+	rig_free(e);
+	again = send_step(&f->c, id, uuid, "5");
+	rig_free(rig_next(&f->c, again, OM_MSG_STEP_CREATED));
+	rig_free(rig_next(&f->c, again, OM_MSG_STEP_EVENT));
+	assert_int_equal(f->r.executions, 1);
+	filter.job_id = &id;
+	filter.n_job_id = 1;
+	fin.verb = OM__JOB_VERB__FINISH;
+	fin.filter = &filter;
+	fin.has_exit_code = 1;
+	fin.exit_code = 9;
+	rig_free(rig_call(&f->c, OM_MSG_JOB_CONTROL, &fin.base,
+			  OM_MSG_JOB_CONTROL_REPLY));
+	event_is(&f->c, alloc, S(FAILED), &over);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->exit_code, 9);
+	assert_int_equal(j->n_step, 1);
+	rig_free(j);
+}
+
+static void a_client_may_come_back_to_its_allocation(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_client second = { .rig = &f->r };
+	uint8_t uuid[16];
+	uint64_t job, same;
+	uint32_t id;
+
+	rig_uuid(uuid);
+	rig_client_connect(&f->r, &second);
+	id = send_allocation(&second, uuid, 1);
+	rig_free(rig_next(&second, id, OM_MSG_SUBMITTED));
+	event_is(&second, id, S(RUNNING), &job);
+	rig_client_close(&second);
+	rig_turns(&f->r, 200 * OM_NS_PER_MS);
+	rig_client_connect(&f->r, &second);
+	id = send_allocation(&second, uuid, 1);
+	rig_free(rig_next(&second, id, OM_MSG_SUBMITTED));
+	event_is(&second, id, S(RUNNING), &same);
+	assert_int_equal(job, same);
+	rig_client_close(&second);
+}
+
+/* ------------------------------------------------------------------ restarts */
+
+static void sigterm_ends_it_well_and_all_is_there_again(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t held = rig_submit(&f->c, &(struct rig_job){ .hold = true });
+	uint64_t done = rig_submit(&f->c, &(struct rig_job){ .code = 2 });
+	Om__JobInfo *j;
+	int status;
+
+	rig_free(rig_wait_job(&f->c, done));
+	status = rig_ctld_end(&f->r, SIGTERM);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	rig_client_close(&f->c);
+	rig_ctld_start(&f->r);
+	rig_client_connect(&f->r, &f->c);
+	rig_wait_state(&f->c, held, S(PENDING));
+	j = rig_wait_job(&f->c, done);
+	assert_int_equal(j->exit_code, 2);
+	rig_free(j);
+}
+
+#define STORM_JOBS 400
+
+struct storm {
+	struct rig *r;
+	struct rig_client c;
+	uint8_t uuid[STORM_JOBS][16];
+	uint64_t job[STORM_JOBS];
+	uint32_t first_id;		/* of the requests of this connection */
+	unsigned answered;
+};
+
+static void storm_message(struct rig_client *c, enum om_msg type, uint32_t id,
+			  const ProtobufCMessage *body)
+{
+	struct storm *s = c->arg;
+	uint32_t i = id - s->first_id;
+	uint64_t job;
+
+	if (type != OM_MSG_SUBMITTED || i >= STORM_JOBS)
+		return;
+	job = ((const Om__Submitted *)body)->job_id;
+	/* A promise once made is kept: the same answer for ever. */
+	if (s->job[i])
+		assert_int_equal(s->job[i], job);
+	else
+		s->answered++;
+	s->job[i] = job;
+}
+
+static void storm_send(struct storm *s)
+{
+	s->c.next_id += STORM_JOBS;
+	s->first_id = s->c.next_id + 1;
+	for (unsigned i = 0; i < STORM_JOBS; i++) {
+		struct rig_job j = { .code = (int)(i % 5), .uuid = s->uuid[i] };
+
+		rig_send_submit(&s->c, &j);
+	}
+}
+
+static bool storm_answered(void *arg)
+{
+	struct storm *s = arg;
+
+	return s->answered == STORM_JOBS;
+}
+
+static void storm_check(struct storm *s)
+{
+	for (unsigned i = 0; i < STORM_JOBS; i++) {
+		Om__JobInfo *j = rig_wait_job(&s->c, s->job[i]);
+
+		assert_int_equal(j->exit_code, i % 5);
+		assert_int_equal(j->state, i % 5 ? S(FAILED) : S(COMPLETED));
+		assert_int_equal(j->restarts, 0);
+		rig_free(j);
+		for (unsigned k = 0; k < i; k++)
+			assert_true(s->job[k] != s->job[i]);
+	}
+	assert_int_equal(s->r->executions, STORM_JOBS);
+}
+
+static void killed_at_any_moment_nothing_is_lost_or_doubled(void **state)
+{
+	struct fixture *f = *state;
+	struct storm *s = calloc(1, sizeof(*s));
+	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) :
+					 (unsigned)time(NULL);
+
+	print_message("seed %u\n", seed);
+	srand(seed);
+	s->r = &f->r;
+	s->c.rig = &f->r;
+	s->c.arg = s;
+	s->c.on_message = storm_message;
+	for (unsigned i = 0; i < STORM_JOBS; i++)
+		rig_uuid(s->uuid[i]);
+	for (int round = 0; round < 12; round++) {
+		rig_client_connect(&f->r, &s->c);
+		storm_send(s);
+		rig_turns(&f->r, rand() % 120 * OM_NS_PER_MS);
+		rig_ctld_end(&f->r, SIGKILL);
+		rig_client_close(&s->c);
+		rig_ctld_start(&f->r);
+	}
+	rig_client_connect(&f->r, &s->c);
+	storm_send(s);
+	rig_wait(&f->r, storm_answered, s);
+	s->c.on_message = NULL;
+	storm_check(s);
+	rig_client_close(&s->c);
+	free(s);
+}
+
+static void history_answers_what_was_forgotten_or_not(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobList m = OM__JOB_LIST__INIT;
+	Om__JobFilter filter = OM__JOB_FILTER__INIT;
+	Om__JobListReply *l;
+	uint64_t id[3];
+
+	for (int i = 0; i < 3; i++) {
+		id[i] = rig_submit(&f->c, &(struct rig_job){ .code = i });
+		rig_free(rig_wait_job(&f->c, id[i]));
+	}
+	filter.has_limit = 1;
+	filter.limit = 2;
+	m.filter = &filter;
+	l = rig_call(&f->c, OM_MSG_HISTORY, &m.base, OM_MSG_JOB_LIST_REPLY);
+	assert_int_equal(l->n_job, 2);
+	assert_int_equal(l->job[0]->job_id, id[2]);
+	assert_int_equal(l->next_id, id[1]);
+	filter.has_after_id = 1;
+	filter.after_id = l->next_id;
+	rig_free(l);
+	l = rig_call(&f->c, OM_MSG_HISTORY, &m.base, OM_MSG_JOB_LIST_REPLY);
+	assert_int_equal(l->n_job, 1);
+	assert_int_equal(l->job[0]->job_id, id[0]);
+	assert_false(l->has_next_id);
+	rig_free(l);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_job_runs_and_its_exit_code_is_told),
+		T(the_same_uuid_is_one_job),
+		T(an_array_runs_each_task_once),
+		T(a_held_job_waits_for_its_release),
+		T(a_dependent_job_starts_after_the_other_is_done),
+		T(a_cancelled_job_is_killed_and_says_so),
+		T(a_requeued_job_has_a_new_incarnation),
+		T(a_node_that_is_cut_off_keeps_its_job),
+		T(a_rebooted_node_has_lost_its_jobs),
+		T(a_step_that_the_log_does_not_want_is_killed),
+		T(a_failed_launch_drains_the_node_and_goes_elsewhere),
+		T(a_job_over_its_nodes_is_cleaned_on_each),
+		T(an_allocation_runs_steps_and_is_finished),
+		T(a_client_may_come_back_to_its_allocation),
+		T(sigterm_ends_it_well_and_all_is_there_again),
+		T(history_answers_what_was_forgotten_or_not),
+		T(killed_at_any_moment_nothing_is_lost_or_doubled),
+	};
+
+	if (geteuid() != 0 || access("/usr/sbin/munged", X_OK) < 0) {
+		fprintf(stderr, "needs root and munged\n");
+		return 77;
+	}
+	if (getenv("ONLY"))
+		cmocka_set_test_filter(getenv("ONLY"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
