@@ -7,6 +7,12 @@
 #include "sched/policy/sched.h"
 
 #define LOG_MIN 1024
+/*
+ * Small clusters are priced as if they had so many nodes: with n = 2 the
+ * curve n^u is so flat that a node three times as fast would get four tasks
+ * a processor while another idles. Any larger base keeps the bound.
+ */
+#define MARKET_MIN 8
 
 static int grow_log(struct om_sched *s, uint32_t rooms)
 {
@@ -87,7 +93,8 @@ static void count_nodes(struct om_sched *s, int change)
 	double load = s->market.load_max, speed = s->market.speed_max;
 
 	s->market_nodes += (uint32_t)change;
-	om_econ_market_init(&s->market, s->market_nodes);
+	om_econ_market_init(&s->market, s->market_nodes > MARKET_MIN ?
+						s->market_nodes : MARKET_MIN);
 	s->market.load_max = load > 1 ? load : 1;
 	s->market.speed_max = speed;
 	s->market_generation++;

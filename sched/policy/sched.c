@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sched: making, remaking and telling the scheduler; see sched.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "sched/policy/sched.h"
 
@@ -47,7 +48,7 @@ static void clear(struct om_sched *s)
 /* Everything that is derived from the model. */
 static int fill(struct om_sched *s, struct om_error *err)
 {
-	om_econ_market_init(&s->market, 0);
+	memset(&s->market, 0, sizeof(s->market));	/* counts as nodes come */
 	s->market_generation++;
 	s->epoch++;
 	s->work = s->freed = s->ended = true;

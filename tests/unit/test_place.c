@@ -46,16 +46,16 @@ static void a_faster_node_is_preferred_until_it_is_busier(void **state)
 	fix_node(&f, "slow", 4, 8 * FIX_G, 1.0, NULL);
 	fix_node(&f, "fast", 4, 8 * FIX_G, 3.0, NULL);
 	fix_sched(&f);
-	/* Three tasks a cpu there are as slow as one a cpu on the other. */
+	/* Its cpus do three times as much; twice the load there is as dear. */
 	for (int i = 0; i < 16; i++) {
 		struct om_job *j = fix_submit(&f, &spec);
 
 		assert_int_equal(fix_run(&f, 10), 1);
 		fast += share_on(j, "fast") != NULL;
-		if (i < 8)
+		if (i < 4)
 			assert_int_equal(fast, i + 1);
 	}
-	assert_in_range(fast, 11, 13);
+	assert_in_range(fast, 10, 15);
 	fix_fini(&f);
 }
 
