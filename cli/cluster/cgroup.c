@@ -57,7 +57,7 @@ static void add_mount(struct cgroups *c, const char *mount, const char *type,
 	if (c->n == CGROUPS_MAX || strlen(mount) >= sizeof(h->mount))
 		return;
 	h = c->h + c->n++;
-	snprintf(h->mount, sizeof(h->mount), "%s", mount);
+	strcpy(h->mount, mount);
 	snprintf(h->controllers, sizeof(h->controllers), "%.63s",
 		 v2 ? "" : options);
 	h->v2 = v2;
