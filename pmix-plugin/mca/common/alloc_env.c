@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc_env.h"
+#include "pmix-plugin/mca/common/alloc_env.h"
 
 /* A stretch of the text being parsed. */
 struct span {

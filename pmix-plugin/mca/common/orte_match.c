@@ -9,7 +9,7 @@
 #include "orte/runtime/orte_globals.h"
 #include "orte/runtime/runtime.h"
 
-#include "orte_match.h"
+#include "pmix-plugin/mca/common/orte_match.h"
 
 /* orte_version_string is "4.1.4" or "v4.1.4": releases of one series agree. */
 static bool series_matches(void)

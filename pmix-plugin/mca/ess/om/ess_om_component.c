@@ -9,7 +9,7 @@
 #include "orte/util/proc_info.h"
 
 #include "../../common/orte_match.h"
-#include "ess_om.h"
+#include "pmix-plugin/mca/ess/om/ess_om.h"
 
 /*
  * Every MPI process asks; only a daemon that plm/om started (it passes

@@ -13,7 +13,7 @@
 #include "orte/util/proc_info.h"
 
 #include "../../common/alloc_env.h"
-#include "ess_om.h"
+#include "pmix-plugin/mca/ess/om/ess_om.h"
 
 static int refuse(const char *what)
 {

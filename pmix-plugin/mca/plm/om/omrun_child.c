@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "omrun_child.h"
+#include "pmix-plugin/mca/plm/om/omrun_child.h"
 
 #ifndef OM_BINDIR
 #define OM_BINDIR ""

@@ -8,7 +8,7 @@
 #include "orte/util/proc_info.h"
 
 #include "../../common/orte_match.h"
-#include "plm_om.h"
+#include "pmix-plugin/mca/plm/om/plm_om.h"
 
 /* Above plm/slurm (75). Two minutes are ample for a thousand busy nodes. */
 struct om_plm_params om_plm_params = { .priority = 90, .start_timeout_s = 120 };

@@ -30,8 +30,8 @@
 #include "orte/util/attr.h"
 #include "orte/util/name_fns.h"
 
-#include "omrun_child.h"
-#include "plm_om.h"
+#include "pmix-plugin/mca/plm/om/omrun_child.h"
+#include "pmix-plugin/mca/plm/om/plm_om.h"
 
 enum {
 	FINISH_WAIT_MS = 3000,		/* for daemons that were told to end */

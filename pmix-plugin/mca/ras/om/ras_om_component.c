@@ -7,7 +7,7 @@
 #include "orte/constants.h"
 
 #include "../../common/orte_match.h"
-#include "ras_om.h"
+#include "pmix-plugin/mca/ras/om/ras_om.h"
 
 /* Above ras/slurm (50) and ras/gridengine (100). */
 static int priority = 110;

@@ -12,7 +12,7 @@
 #include "orte/util/proc_info.h"
 
 #include "../../common/alloc_env.h"
-#include "ras_om.h"
+#include "pmix-plugin/mca/ras/om/ras_om.h"
 
 static int ras_om_init(void)
 {
