@@ -26,7 +26,9 @@ ALLOWED = {
     'lib/client': {'lib/base', 'lib/conf', 'lib/loop', 'lib/net', 'lib/proto'},
     'sched/model': {'lib/base', 'lib/proto'},
     'sched/econ': {'lib/base', 'lib/proto'},
-    'sched/policy': {'lib/base', 'lib/proto', 'sched/model', 'sched/econ'},
+    # of lib/conf: the structs of partitions and nodes
+    'sched/policy': {'lib/base', 'lib/conf', 'lib/proto', 'sched/model',
+                     'sched/econ'},
     'sched/ctld': LIB | {'sched/model', 'sched/econ', 'sched/policy'},
     'sched/noded': LIB | {'migrate', 'pmix-plugin/server', 'pmix-plugin/mca'},
     'sched/sim': {'lib/base', 'lib/proto', 'sched/model', 'sched/econ',
@@ -34,13 +36,16 @@ ALLOWED = {
     'migrate': {'lib/base', 'lib/net', 'lib/loop', 'lib/proto'},
     'pmix-plugin/server': {'lib/base', 'lib/proto'},
     'pmix-plugin/mca': {'lib/base'},
-    'cli': LIB - {'lib/store'},
+    'cli': (LIB - {'lib/store'}) | {'pmix-plugin/mca'},
 }
 
 # Pure folders: no I/O and no clock of their own.
 PURE = ('sched/model', 'sched/econ', 'sched/policy')
 IMPURE = {'unistd.h', 'fcntl.h', 'sys/socket.h', 'sys/stat.h', 'time.h',
           'sys/time.h', 'pthread.h', 'lib/base/log.h'}
+
+# The script that every benchmarked system runs, byte for byte.
+NO_LICENCE = {'tests/bench/true.sh'}
 
 FILE_LINES = 900
 FUNCTION_LINES = 100
@@ -150,6 +155,8 @@ def pure_folders_do_no_io(sources):
 
 def files_name_their_licence(files):
     for name in files:
+        if name in NO_LICENCE:
+            continue
         lines = read(name).split('\n', 2)
         first = lines[1] if lines[0].startswith('#!') and len(lines) > 1 \
             else lines[0]

@@ -181,7 +181,7 @@ while True: x.append(bytearray(b"x") * (1 << 20))
 def test_cancel_leaves_no_process(cluster, folder):
     # one that forked twice, one that minds no signal, one that hides
     script = '''#!/usr/bin/python3
-import os, signal, time
+import os, signal
 for kind in range(3):
     if os.fork() == 0:
         os.setsid()
@@ -191,7 +191,7 @@ for kind in range(3):
                 signal.signal(s, signal.SIG_IGN)
         os.execvp("sleep", ["sleep", "71.5"])
 open("ready", "w")
-time.sleep(71.5)
+signal.pause()
 '''
     job = cluster.sub(script=script, cwd=folder)
     wait_for(lambda: (folder / 'ready').exists() and
