@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* script: a job's folder in the spool; see script.h. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "lib/base/cleanup.h"
+#include "sched/noded/script.h"
+
+#define LOOK 512	/* bytes of a script that are looked at */
+
+static void folder_name(uint64_t job, char name[24])
+{
+	snprintf(name, 24, "%" PRIu64, job);
+}
+
+/* Only what is really beneath, and no link on the way. */
+static int open_beneath(int dirfd, const char *name, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned)flags | O_CLOEXEC | O_NOFOLLOW,
+		.mode = flags & O_CREAT ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+int script_spool_open(const char *spool_dir, struct om_error *err)
+{
+	om_autofd int top = -1, fd = -1;
+	struct stat st;
+
+	if (mkdir(spool_dir, 0755) < 0 && errno != EEXIST)
+		return om_fail_errno(err, "cannot make '%s'", spool_dir);
+	top = open(spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (top < 0)
+		return om_fail_errno(err, "cannot open '%s'", spool_dir);
+	if ((mkdirat(top, "job", 0755) < 0 && errno != EEXIST) ||
+	    (mkdirat(top, "hosts", 0755) < 0 && errno != EEXIST))
+		return om_fail_errno(err, "cannot make the folders of '%s'", spool_dir);
+	fd = open_beneath(top, "job", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return om_fail(err, fd, "cannot open '%s/job': %s", spool_dir,
+			       strerror(-fd));
+	if (fstat(fd, &st) < 0)
+		return om_fail_errno(err, "cannot look at '%s/job'",
+				     spool_dir);
+	if (st.st_uid != 0 || (st.st_mode & 022))
+		return om_fail(err, -EPERM, "'%s/job' must belong to root and not be writable by others (owner %u, mode %04o)",
+			       spool_dir, st.st_uid, st.st_mode & 07777);
+	return om_take_fd(&fd);
+}
+
+int script_check(const void *text, size_t len, struct om_error *err)
+{
+	const char *p = text;
+
+	if (len == 0)
+		return om_fail(err, -ENOEXEC, "the batch script is empty");
+	if (memchr(p, '\0', len < LOOK ? len : LOOK))
+		return om_fail(err, -ENOEXEC, "the batch script is not a text but a program or data; put its name into a script, or use --wrap");
+	if (len < 3 || p[0] != '#' || p[1] != '!')
+		return om_fail(err, -ENOEXEC, "the batch script does not begin with #! and an interpreter, for example #!/bin/sh");
+	return 0;
+}
+
+int script_folder(int spool_fd, uint64_t job, const struct asuser *user,
+		  struct om_error *err)
+{
+	char name[24];
+	om_autofd int fd = -1;
+	struct stat st;
+
+	folder_name(job, name);
+	if (mkdirat(spool_fd, name, 0700) < 0) {
+		if (errno != EEXIST)
+			return om_fail_errno(err, "cannot make the job's folder '%s' in the spool", name);
+	} else if (fchownat(spool_fd, name, user->uid, user->gid,
+			    AT_SYMLINK_NOFOLLOW) < 0) {
+		return om_fail_errno(err, "cannot give the spool folder '%s' to user %s",
+				     name, user->name);
+	}
+	fd = open_beneath(spool_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return om_fail(err, fd, "cannot open the spool folder '%s': %s",
+			       name, strerror(-fd));
+	if (fstat(fd, &st) < 0)
+		return om_fail_errno(err, "cannot look at the spool folder '%s'",
+				     name);
+	if (st.st_uid != user->uid)
+		return om_fail(err, -EPERM, "the spool folder '%s' belongs to uid %u instead of user %s",
+			       name, st.st_uid, user->name);
+	return om_take_fd(&fd);
+}
+
+static int write_all(int fd, const char *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_new(int folder_fd, const char *name, const void *text,
+		     size_t len, mode_t mode)
+{
+	om_autofd int fd = -1;
+	int rc;
+
+	/* What a requeued job left; its new script must not share the inode
+	 * with an old one that is still executed. */
+	if (unlinkat(folder_fd, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open_beneath(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL, mode);
+	if (fd < 0)
+		return fd;
+	rc = write_all(fd, text, len);
+	/* The mode must not depend on the umask. */
+	if (rc == 0 && fchmod(fd, mode) < 0)
+		rc = -errno;
+	return rc;
+}
+
+int script_write(int folder_fd, const char *name, const void *text, size_t len,
+		 mode_t mode, const struct asuser *user, struct om_error *err)
+{
+	int rc = asuser_begin(user, err);
+
+	if (rc < 0)
+		return rc;
+	rc = write_new(folder_fd, name, text, len, mode);
+	asuser_end();
+	if (rc < 0)
+		return om_fail(err, rc, "cannot write the job's file '%s' in the spool: %s",
+			       name, strerror(-rc));
+	return 0;
+}
+
+static int remove_tree(int dirfd, const char *name, unsigned depth);
+
+static int remove_entries(int fd, unsigned depth)
+{
+	int copy = open_beneath(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	om_autodir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *e;
+	int rc = 0;
+
+	if (!dir)
+		return copy < 0 ? copy : -errno;
+	while (rc == 0 && (e = readdir(dir))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		if (errno != EISDIR && errno != EPERM)
+			return -errno;
+		rc = remove_tree(fd, e->d_name, depth + 1);
+	}
+	return rc;
+}
+
+#define DEPTH_MAX 256	/* a user may nest folders without end */
+
+static int remove_tree(int dirfd, const char *name, unsigned depth)
+{
+	om_autofd int fd = -1;
+	int rc;
+
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return -errno;
+	if (depth > DEPTH_MAX)
+		return -ELOOP;
+	fd = open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	rc = remove_entries(fd, depth);
+	if (rc == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+		rc = -errno;
+	return rc;
+}
+
+/* The script first: as a rule it is all there is, and no listing is needed. */
+int script_remove(int spool_fd, uint64_t job, struct om_error *err)
+{
+	char path[40];
+	int rc;
+
+	folder_name(job, path);
+	strcat(path, "/script");
+	/* A last component that is a link is removed, not followed; the
+	 * folder above it is root's name for it. */
+	unlinkat(spool_fd, path, 0);
+	path[strlen(path) - strlen("/script")] = '\0';
+	rc = remove_tree(spool_fd, path, 0);
+	if (rc < 0)
+		return om_fail(err, rc, "cannot remove the spool folder '%s': %s",
+			       path, strerror(-rc));
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * script: a job's folder in the spool and the batch script in it.
+ *
+ *	SPOOL/job/ID/		0700, the user's
+ *	SPOOL/job/ID/script	0500, the user's
+ *
+ * SPOOL/job itself is root's, so nobody can put something else in place of a
+ * job's folder; within it only the user's rights are used.
+ */
+#ifndef OM_NODED_SCRIPT_H
+#define OM_NODED_SCRIPT_H
+
+#include <stdint.h>
+
+#include "sched/noded/asuser.h"
+
+/* Opens (and makes) SPOOL/job; a descriptor or -Exxx. */
+int script_spool_open(const char *spool_dir, struct om_error *err);
+/* 0 if it is a script ("#!"), else why not, in words a user understands. */
+int script_check(const void *text, size_t len, struct om_error *err);
+/* Makes the job's folder if it is not there; a descriptor to it. */
+int script_folder(int spool_fd, uint64_t job, const struct asuser *user,
+		  struct om_error *err);
+/* Writes a new file into the folder, as the user. */
+int script_write(int folder_fd, const char *name, const void *text, size_t len,
+		 mode_t mode, const struct asuser *user, struct om_error *err);
+/* Removes the job's folder with all that is in it. Gone already is success. */
+int script_remove(int spool_fd, uint64_t job, struct om_error *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* zygotelink: omnoded's side of the zygote (zygote.h): starts it, and again. */
+#ifndef OM_NODED_ZYGOTELINK_H
+#define OM_NODED_ZYGOTELINK_H
+
+#include "lib/loop/loop.h"
+#include "sched/noded/place.h"
+
+struct zygotelink_handler {
+	/* pid < 0: -Exxx, it could not be forked. */
+	void (*forked)(void *arg, uint64_t job, uint32_t step, pid_t pid);
+	void (*exited)(void *arg, pid_t pid, int status);
+	/* A new zygote is there; orders of the old one may be lost. */
+	void (*restarted)(void *arg);
+};
+
+struct zygotelink;
+struct zygotelink *zygotelink_create(struct om_loop *loop,
+				     const struct place *place,
+				     const struct zygotelink_handler *h,
+				     void *arg, struct om_error *err);
+void zygotelink_destroy(struct zygotelink *z);
+/* Orders a step daemon that serves fd (borrowed). -EAGAIN: not now. */
+int zygotelink_fork(struct zygotelink *z, uint64_t job, uint32_t step, int fd,
+		    struct om_error *err);
+
+#endif
