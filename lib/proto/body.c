@@ -77,7 +77,7 @@ static int count(const ProtobufCMessageDescriptor *desc, struct cursor c,
 	while (rc == 0 && c.at < c.end) {
 		if (--*budget < 0)
 			return -EMSGSIZE;
-		if (get_varint(&c, &tag) < 0 || tag >> 3 > UINT32_MAX >> 3)
+		if (get_varint(&c, &tag) < 0 || tag > UINT32_MAX || tag < 8)
 			return -EPROTO;
 		f = protobuf_c_message_descriptor_get_field(desc,
 							    (unsigned)(tag >> 3));
