@@ -60,6 +60,26 @@ static int fill_steps(struct jobinfo *ji, const struct om_job *j)
 	return 0;
 }
 
+/* What a job that waits cannot have is left out: half of a long list is
+ * made of it, and decoding is what costs most there. */
+static void fill_pending(struct jobinfo *ji, const struct om_job *j)
+{
+	Om__JobInfo *i = &ji->info;
+
+	i->priority = om_sched_priority(j, om_wall_ns(om_clock_system()));
+	if (!j->restarts)
+		i->usage = NULL;
+	i->has_start_ns = j->start_ns != 0;
+	i->has_end_ns = j->end_ns != 0;
+	i->has_exit_code = i->has_exit_signal = 0;
+	i->has_restarts = j->restarts != 0;
+	i->has_nodes = i->nodes != 0;
+	i->has_mem = i->mem != 0;
+	i->has_load_limit = i->load_limit > 0;
+	i->has_migrate = i->migrate != OM__MIGRATE_MODE__AUTO;
+	i->has_kind = i->kind != OM__JOB_KIND__BATCH;
+}
+
 int jobinfo_init(struct jobinfo *ji, const struct om_job *j, bool steps)
 {
 	int rc = om_job_info(j, &ji->info, &ji->usage);
@@ -68,8 +88,7 @@ int jobinfo_init(struct jobinfo *ji, const struct om_job *j, bool steps)
 	ji->steps = NULL;
 	ji->dependency = NULL;
 	if (j->state == OM__JOB_STATE__PENDING)
-		ji->info.priority = om_sched_priority(
-			j, om_wall_ns(om_clock_system()));
+		fill_pending(ji, j);
 	if (rc == 0 && j->deps)
 		rc = fill_dependency(ji, j);
 	if (rc == 0 && steps && j->alloc)
