@@ -142,9 +142,14 @@ static int show_table(struct omq *q, const Om__JobListReply *r, int64_t now_ns)
 	int rc;
 
 	table_init(&t);
-	rc = q->steps ? jobdetail_step_table(&t, r->job, r->n_job, now_ns) :
-			jobfield_table(&t, q->field, q->fields, r->job, r->n_job,
-				       now_ns);
+	if (q->steps) {
+		jobdetail_step_columns(&t);
+		rc = jobdetail_step_rows(&t, r->job, r->n_job, now_ns);
+	} else {
+		jobfield_columns(&t, q->field, q->fields);
+		rc = jobfield_rows(&t, q->field, q->fields, r->job, r->n_job,
+				   now_ns);
+	}
 	if (rc == 0)
 		rc = table_print(&t, !q->noheader);
 	table_fini(&t);

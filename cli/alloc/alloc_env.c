@@ -37,13 +37,16 @@ static char *counts(const uint32_t *v, size_t n)
 	return om_buf_steal(&b);
 }
 
-/* Where our commands are: beside this one. */
+/* Where our commands are: told, or beside this one. */
 static char *own_folder(void)
 {
+	const char *told = getenv("OM_BINDIR");
 	char path[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	char *slash;
 
+	if (told && *told)
+		return strdup(told);
 	if (n <= 0)
 		return strdup(OM_BINDIR);
 	path[n] = '\0';
@@ -178,13 +181,14 @@ static int set_mpi(struct alloc_env *e, const struct om_config *config,
 		   struct om_error *err)
 {
 	om_autofree char *bindir = own_folder();
-	const char *mca_dir = OM_PKGLIBDIR "/openmpi";
+	const char *told = getenv("OM_MCA_DIR");
+	const char *mca_dir = told && *told ? told : OM_PKGLIBDIR "/openmpi";
 	struct om_mpi_alloc m = {
 		.job_id = job->job_id,
 		.nnodes = (unsigned)a->n_node,
 		.nodes = (const char *const *)a->node,
 		.slots = a->slots,
-		.mca_dir = access(mca_dir, X_OK) == 0 ? mca_dir : NULL,
+		.mca_dir = access(mca_dir, R_OK | X_OK) == 0 ? mca_dir : NULL,
 		.bindir = bindir,
 		.if_include = config->mpi_interface,
 		.is_root = getuid() == 0,

@@ -66,7 +66,8 @@ void jobdetail_print(Om__JobInfo *j, int64_t now_ns)
 		return;
 	table_init(&t);
 	putchar('\n');
-	if (jobdetail_step_table(&t, &j, 1, now_ns) == 0)
+	jobdetail_step_columns(&t);
+	if (jobdetail_step_rows(&t, &j, 1, now_ns) == 0)
 		table_print(&t, true);
 	table_fini(&t);
 }
@@ -110,11 +111,8 @@ static int add_step(struct table *t, const Om__JobInfo *j,
 	return rc ? -ENOMEM : 0;
 }
 
-int jobdetail_step_table(struct table *t, Om__JobInfo *const *job, size_t jobs,
-			 int64_t now_ns)
+void jobdetail_step_columns(struct table *t)
 {
-	int rc = 0;
-
 	table_column(t, "STEP", false);
 	table_column(t, "NAME", false);
 	table_column(t, "STATE", false);
@@ -123,6 +121,13 @@ int jobdetail_step_table(struct table *t, Om__JobInfo *const *job, size_t jobs,
 	table_column(t, "EXIT", true);
 	table_column(t, "MAXRSS", true);
 	table_column(t, "NODELIST", false);
+}
+
+int jobdetail_step_rows(struct table *t, Om__JobInfo *const *job, size_t jobs,
+			int64_t now_ns)
+{
+	int rc = 0;
+
 	for (size_t k = 0; k < jobs && rc == 0; k++)
 		for (size_t i = 0; i < job[k]->n_step && rc == 0; i++)
 			rc = add_step(t, job[k], job[k]->step[i], now_ns);

@@ -7,8 +7,9 @@
 #include "lib/proto/openmosix.pb-c.h"
 
 void jobdetail_print(Om__JobInfo *j, int64_t now_ns);
+void jobdetail_step_columns(struct table *t);
 /* A row for each step of the jobs; 0 or -ENOMEM. */
-int jobdetail_step_table(struct table *t, Om__JobInfo *const *job, size_t jobs,
-			 int64_t now_ns);
+int jobdetail_step_rows(struct table *t, Om__JobInfo *const *job, size_t jobs,
+			int64_t now_ns);
 
 #endif

@@ -30,9 +30,11 @@ int jobfield_parse_list(const char *text, const struct jobfield **list,
 /* Seconds it has run, or ran; -1 before it started. */
 int64_t jobfield_elapsed(const Om__JobInfo *j, int64_t now_ns);
 
-/* A row for each job, one column for each field; 0 or -ENOMEM. */
-int jobfield_table(struct table *t, const struct jobfield *const *list, int n,
-		   Om__JobInfo *const *job, size_t jobs, int64_t now_ns);
+void jobfield_columns(struct table *t, const struct jobfield *const *list,
+		      int n);
+/* A row for each job; 0 or -ENOMEM. */
+int jobfield_rows(struct table *t, const struct jobfield *const *list, int n,
+		  Om__JobInfo *const *job, size_t jobs, int64_t now_ns);
 /* Sorts by fields, each with '-' before it for descending. */
 int jobfield_sort(const char *keys, Om__JobInfo **job, size_t jobs,
 		  int64_t now_ns, struct om_error *err);

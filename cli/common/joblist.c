@@ -49,13 +49,18 @@ int jobfield_parse_list(const char *text, const struct jobfield **list,
 	return n;
 }
 
-int jobfield_table(struct table *t, const struct jobfield *const *list, int n,
-		   Om__JobInfo *const *job, size_t jobs, int64_t now_ns)
+void jobfield_columns(struct table *t, const struct jobfield *const *list,
+		      int n)
+{
+	for (int i = 0; i < n; i++)
+		table_column(t, list[i]->header, list[i]->right);
+}
+
+int jobfield_rows(struct table *t, const struct jobfield *const *list, int n,
+		  Om__JobInfo *const *job, size_t jobs, int64_t now_ns)
 {
 	int rc = 0;
 
-	for (int i = 0; i < n; i++)
-		table_column(t, list[i]->header, list[i]->right);
 	for (size_t k = 0; k < jobs && rc == 0; k++) {
 		for (int i = 0; i < n && rc == 0; i++) {
 			size_t before = om_buf_len(&t->text);
