@@ -166,11 +166,12 @@ static int fill(struct om_stream *s, int64_t deadline, struct om_error *err)
 	ssize_t n;
 	int rc;
 
-	while ((n = om_stream_read(s, err)) == -EAGAIN) {
-		rc = wait_for(s->fd, POLLIN, deadline, err);
+	do {	/* after a read that took all, the next would be in vain */
+		rc = s->drained ? wait_for(s->fd, POLLIN, deadline, err) : 0;
 		if (rc < 0)
 			return rc;
-	}
+		n = om_stream_read(s, err);
+	} while (n == -EAGAIN);
 	if (n == 0)
 		return om_fail(err, -ECONNRESET, "the connection was closed");
 	return n < 0 ? (int)n : 0;
@@ -237,11 +238,11 @@ static int open_stream(struct om_client *c, const char *addr, int64_t deadline,
 	if (fd < 0)
 		return fd;
 	rc = om_stream_init(&c->stream, fd, err);
-	if (rc == 0)
-		rc = wait_for(fd, POLLOUT, deadline, err);
-	if (rc == 0)
-		rc = om_stream_connected(&c->stream, err);
-	return rc;
+	/* A unix socket is connected at once or not at all. */
+	if (rc < 0 || om_str_starts(addr, "unix:"))
+		return rc;
+	rc = wait_for(fd, POLLOUT, deadline, err);
+	return rc == 0 ? om_stream_connected(&c->stream, err) : rc;
 }
 
 static int try_connect(struct om_client *c, int64_t deadline,

@@ -10,8 +10,10 @@
  *
  * MUNGE: a worker thread runs the step of the handshake that asks munged, and
  * owns the auth and its data meanwhile (struct step). A stuck munged stalls
- * newcomers only, never the loop; the hand-over costs about a tenth of what
- * munge itself takes.
+ * newcomers only, never the loop. Measured: 47 us of the server's processor
+ * time for a connection with one call become 63, of its duration 220 become
+ * 240; libmunge would hold the loop for 110 as a rule and for 10 s if munged
+ * is stopped.
  * REFUSING, FINISHING: what is queued goes out, then our direction is shut, and
  * the far end's last bytes are read and dropped: closing with unread bytes
  * would reset the connection and could destroy what the far end has to read.
@@ -160,7 +162,9 @@ static void arm(struct om_conn *c)
 	struct om_error err;
 	int rc;
 
-	if (c->state == OVER)
+	/* A peer is silent while munge is asked, so the watch may stay as it is:
+	 * two epoll_ctl less. If it speaks, on_ready takes it off. */
+	if (c->state == OVER || (c->state == MUNGE && !c->full))
 		return;
 	rc = om_watch_set(c->watch, (reads(c) ? OM_LOOP_READ : 0) |
 			  (writes ? OM_LOOP_WRITE : 0));
@@ -525,10 +529,8 @@ static void read_all(struct om_conn *c)
 
 	for (int i = 0; i < READS_A_TURN && reads(c); i++) {
 		n = om_stream_read(&c->stream, &err);
-		if (n == -EAGAIN) {
-			c->stream.drained = true;
+		if (n == -EAGAIN)
 			break;
-		}
 		if (n == 0)
 			at_end(c);
 		else if (n < 0)
@@ -554,6 +556,8 @@ static void on_ready(void *arg, int fd, int events)
 			begin(c);
 	} else if (events & OM_LOOP_WRITE) {
 		flush(c);
+	} else if (c->state == MUNGE) {
+		om_watch_set(c->watch, 0);
 	} else {
 		read_all(c);
 	}

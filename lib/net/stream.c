@@ -41,7 +41,7 @@ int om_stream_init(struct om_stream *s, int fd, struct om_error *err)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	*s = (struct om_stream){ .fd = fd };
+	*s = (struct om_stream){ .fd = fd, .drained = true };
 	if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    (!(flags & O_NONBLOCK) &&
 	     fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {
@@ -115,6 +115,7 @@ ssize_t om_stream_read(struct om_stream *s, struct om_error *err)
 	do {
 		n = recv(s->fd, p, room, 0);
 	} while (n < 0 && errno == EINTR);
+	s->drained = true;
 	if (n < 0 && errno == EAGAIN)
 		return -EAGAIN;
 	if (n < 0)

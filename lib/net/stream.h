@@ -22,7 +22,7 @@ struct om_stream {
 	int fd;			/* owned */
 	struct om_buf out;	/* to be sent */
 	struct om_buf in;	/* has come, not consumed yet */
-	bool drained;		/* the last read took all there was */
+	bool drained;		/* nothing more was there at the last read */
 	struct om_seal *seal;	/* NULL: not sealed */
 	struct om_buf wire, raw;
 };
