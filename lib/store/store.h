@@ -21,21 +21,35 @@
 
 struct om_store;
 
+#define OM_STORE_HISTORY_MAX 10000	/* rows of one query */
+
 struct om_store_config {
-	const char *path;		/* the file; its folder must exist */
+	const char *path;		/* the file; its folder must exist; copied */
 	struct om_loop *loop;
 	/* In the loop's thread: everything up to seq is on disk. */
 	void (*durable_fn)(void *arg, uint64_t seq);
 	/* In the loop's thread, once. */
 	void (*failed_fn)(void *arg, const struct om_error *err);
 	void *arg;
+	/* For tests, 0 elsewhere: pages (4 KiB) the write-ahead log grows by
+	 * until it is put into the file (1000), bytes of a snapshot that go
+	 * with one commit (512 KiB). */
+	int checkpoint_pages;
+	size_t slice_bytes;
 };
 
-/* Opens or creates; refuses a file that others can write or that is not ours,
- * and one of a newer schema. */
+/*
+ * Opens or creates. Refuses a folder that is not ours or that others can
+ * write, a file that is not ours alone (0600), that another process has open
+ * as its store (-EBUSY), that is damaged or of a newer schema.
+ */
 struct om_store *om_store_open(const struct om_store_config *c,
 			       struct om_error *err);
-/* Commits what is left, then closes. */
+/*
+ * Commits what is left (a snapshot that was ended too), calling durable_fn or
+ * failed_fn for it, answers what was asked of the history, then closes. Not
+ * to be called from a callback of the store.
+ */
 void om_store_close(struct om_store *s);
 
 /* Appends an event; returns its sequence number > 0, or -Exxx. */
@@ -45,7 +59,7 @@ int64_t om_store_append(struct om_store *s, const Om__Event *ev,
 int om_store_put_launch(struct om_store *s, uint64_t job_id, const void *data,
 			size_t len, struct om_error *err);
 /* An owned copy; also finds one that is not durable yet. Recent ones come
- * from memory (a bounded cache). */
+ * from memory (a bounded cache). -ENOENT if there is none. */
 int om_store_get_launch(struct om_store *s, uint64_t job_id, uint8_t **ret,
 			size_t *ret_len, struct om_error *err);
 void om_store_drop_launch(struct om_store *s, uint64_t job_id);
@@ -64,6 +78,7 @@ uint64_t om_store_last(const struct om_store *s);
  * the following commits; events up to the sequence number at begin are
  * dropped when it is complete. Replaces the one before atomically.
  */
+/* -EBUSY while the one before is still being written. */
 int om_store_snapshot_begin(struct om_store *s, struct om_error *err);
 int om_store_snapshot_add(struct om_store *s, const Om__Snapshot *rec,
 			  struct om_error *err);
@@ -81,8 +96,11 @@ int om_store_replay(struct om_store *s, om_store_snapshot_fn *snapshot_fn,
 
 /*
  * History, asked by a worker on a connection of its own (WAL); fn is called
- * in the loop with the rows (owned by the store until fn returns), newest
- * first, n < 0 for -Exxx.
+ * in the loop with the rows (owned by the store until fn returns), by falling
+ * job id, n < 0 for -Exxx. Durable rows only. At most the filter's limit or
+ * OM_STORE_HISTORY_MAX come; the next page is asked with after_id, the last
+ * row's id. job_id and array_task add up, every other condition must hold;
+ * since and until: submitted before until and not over before since.
  */
 typedef void om_store_history_fn(void *arg, Om__JobInfo **row, int n,
 				 const struct om_error *err);

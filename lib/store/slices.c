@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * slices: what is too long for one commit: writing a snapshot, deleting what
+ * it replaced. Each commit takes a slice along, so no event waits for long.
+ */
+#include <inttypes.h>
+
+#include "lib/store/dbpriv.h"
+
+#define SLICE_ROWS 2000
+
+static int get_meta(struct store_db *d, const char *key, int64_t *ret,
+		    struct om_error *err)
+{
+	sqlite3_stmt *st = store_sql_prepare(d->sql,
+		"SELECT value FROM meta WHERE key = ?1", err);
+	int rc;
+
+	if (!st)
+		return -EIO;
+	sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret = sqlite3_column_int64(st, 0);
+	rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 :
+	     store_sql_fail(d->sql, err, "reading");
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int store_slices_load(struct store_db *d, struct om_error *err)
+{
+	struct store_slices *s = &d->slices;
+	int64_t max = -1, min = 0;
+	int rc = get_meta(d, "snapshot_first", &s->first, err);
+
+	if (rc == 0)
+		rc = get_meta(d, "snapshot_count", &s->count, err);
+	if (rc == 0)
+		rc = get_meta(d, "snapshot_seq", &s->seq, err);
+	if (rc == 0)
+		rc = store_sql_int(d->sql, "SELECT min(idx) FROM snapshot",
+				   &min, err);
+	if (rc == 0)
+		rc = store_sql_int(d->sql, "SELECT max(idx) FROM snapshot",
+				   &max, err);
+	if (rc == 0)
+		rc = store_sql_int(d->sql, "SELECT min(seq) FROM event",
+				   &s->event_from, err);
+	if (rc < 0)
+		return rc;
+	if (s->first < 0 || s->count < 0 || s->seq < 0)
+		return om_fail(err, -EBADMSG, "the store's snapshot is described by numbers that cannot be");
+	if (max < s->first + s->count - 1)
+		max = s->first + s->count - 1;
+	s->next = max + 1;
+	/* What a crash left: of the one before, and of one never finished. */
+	s->stale[0] = (struct store_range){ min, s->first };
+	s->stale[1] = (struct store_range){ s->first + s->count, s->next };
+	return 0;
+}
+
+void store_db_set_snapshot(struct store_db *d, struct store_snap *snap)
+{
+	d->slices.snap = snap;
+	d->slices.start = d->slices.next;
+}
+
+bool store_db_has_snapshot(const struct store_db *d)
+{
+	return d->slices.snap != NULL;
+}
+
+static bool is_stale(const struct store_range *r)
+{
+	return r->from < r->to;
+}
+
+static bool has_stale_events(const struct store_slices *s)
+{
+	return s->event_from <= s->seq;
+}
+
+bool store_db_has_slices(const struct store_db *d)
+{
+	const struct store_slices *s = &d->slices;
+
+	return s->snap || is_stale(&s->stale[0]) || is_stale(&s->stale[1]) ||
+	       has_stale_events(s);
+}
+
+static int set_meta(struct store_db *d, const char *key, int64_t value,
+		    struct om_error *err)
+{
+	sqlite3_stmt *st = d->st[ST_META];
+
+	sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, value);
+	return store_sql_run(d->sql, st, err);
+}
+
+/* Makes the snapshot that is written the one that counts. */
+static int switch_snapshot(struct store_db *d, struct om_error *err)
+{
+	struct store_slices *s = &d->slices;
+	int64_t seq = (int64_t)store_snap_seq(s->snap);
+	int rc = set_meta(d, "snapshot_first", s->start, err);
+
+	if (rc == 0)
+		rc = set_meta(d, "snapshot_count", s->next - s->start, err);
+	if (rc == 0)
+		rc = set_meta(d, "snapshot_seq", seq, err);
+	if (rc < 0)
+		return rc;
+	/* An error in what is left of this transaction ends the store, so
+	 * these may be ahead of the disk. */
+	store_snap_destroy(s->snap);
+	s->snap = NULL;
+	if (!is_stale(&s->stale[0]))
+		s->stale[0].from = s->first;
+	s->stale[0].to = s->start;
+	s->first = s->start;
+	s->count = s->next - s->start;
+	s->seq = seq;
+	s->stale[1] = (struct store_range){ 0, 0 };
+	return 0;
+}
+
+static int write_slice(struct store_db *d, uint64_t durable_after,
+		       struct om_error *err)
+{
+	struct store_slices *s = &d->slices;
+	sqlite3_stmt *st = d->st[ST_SNAPSHOT];
+	size_t written = 0, len;
+	const uint8_t *data;
+	int rc;
+
+	while (written < s->bytes) {
+		if (!store_snap_next(s->snap, &data, &len)) {
+			/* Never a snapshot that is ahead of the events. */
+			if (store_snap_seq(s->snap) > durable_after)
+				return 0;
+			return switch_snapshot(d, err);
+		}
+		sqlite3_bind_int64(st, 1, s->next);
+		store_bind_blob(st, 2, data, len);
+		rc = store_sql_run(d->sql, st, err);
+		if (rc < 0)
+			return rc;
+		s->next++;
+		written += len;
+	}
+	return 0;
+}
+
+/* Deletes SLICE_ROWS of [*from, to) and moves *from. */
+static int delete_slice(struct store_db *d, enum store_statement which,
+			int64_t *from, int64_t to, struct om_error *err)
+{
+	sqlite3_stmt *st = d->st[which];
+	int64_t end = to - *from > SLICE_ROWS ? *from + SLICE_ROWS : to;
+	int rc;
+
+	sqlite3_bind_int64(st, 1, *from);
+	sqlite3_bind_int64(st, 2, end);
+	rc = store_sql_run(d->sql, st, err);
+	if (rc == 0)
+		*from = end;
+	return rc;
+}
+
+int store_slices_step(struct store_db *d, uint64_t durable_after,
+		      struct om_error *err)
+{
+	struct store_slices *s = &d->slices;
+
+	if (s->snap)
+		return write_slice(d, durable_after, err);
+	for (int i = 0; i < 2; i++)
+		if (is_stale(&s->stale[i]))
+			return delete_slice(d, ST_DEL_SNAPSHOT,
+					    &s->stale[i].from, s->stale[i].to,
+					    err);
+	if (has_stale_events(s))
+		return delete_slice(d, ST_DEL_EVENT, &s->event_from,
+				    s->seq + 1, err);
+	return 0;
+}
