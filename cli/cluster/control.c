@@ -21,6 +21,7 @@
 #include "lib/base/log.h"
 
 #define PORTS_TRIED 200
+#define NODE_PORT 7462	/* node_port's default: omctld's must differ */
 #define STOP_NS (15 * OM_NS_PER_S)	/* the keeper gives each program 5 s */
 
 /* ---- the user */
@@ -86,7 +87,8 @@ int control_port(struct cluster *c, struct om_error *err)
 		if (bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 &&
 		    listen(fd, 1) == 0)
 			return 0;
-		c->port++;
+		if (++c->port == NODE_PORT)
+			c->port++;
 	}
 	return om_fail(err, -EADDRINUSE, "no free port for omctld below %u",
 		       c->port);
