@@ -101,6 +101,8 @@ static double rise(const struct om_econ_market *m, double from, double to)
 
 	if (y <= LOG_STRAIGHT)
 		return exp(x) * expm1(y - x);
+	if (x >= LOG_STRAIGHT)
+		return exp(LOG_STRAIGHT) * (y - x);
 	return om_econ_curve(m, to) - om_econ_curve(m, from);
 }
 

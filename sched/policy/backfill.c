@@ -6,7 +6,7 @@
 #include "sched/policy/sched.h"
 
 /* Jobs of a partition that a promise is tried for, until one can have it. */
-#define HEADS_MAX 8
+#define HEADS_MAX 64
 /* A job that is over its limit, or cleaning up, ends this soon. */
 #define SOON_NS 1000000000
 
@@ -104,6 +104,7 @@ static int walk(struct future *f, int64_t now_ns, int64_t *ret_ns,
 		struct om_placement *ret)
 {
 	struct om_treap *n = om_treap_first(f->s->ends), *next;
+	bool ended = false;
 	int rc = 0;
 
 	while (n && n->key != INT64_MAX && rc == 0) {
@@ -113,8 +114,11 @@ static int walk(struct future *f, int64_t now_ns, int64_t *ret_ns,
 
 		if (j)
 			job_ends(f, j);
+		ended |= j != NULL;
 		next = om_treap_after(f->s->ends, key, id, UINT64_MAX);
-		if (j && (!next || next->key != key)) {
+		/* All that end at one time are gone before it is tried. */
+		if (ended && (!next || next->key != key)) {
+			ended = false;
 			rc = try_place(f, ret);
 			*ret_ns = key > now_ns ? key : now_ns + SOON_NS;
 		}
@@ -298,27 +302,31 @@ void om_backfill_release(struct om_sched *s)
 	}
 }
 
-/* Both lists are in the order of node indexes. */
+/* What a started job takes of the rest. More than that is taken by those only
+ * who come before the promised one: then another promise is due. */
+static bool take_extra(struct om_hold *extra, const struct om_share *sh)
+{
+	if (extra->whole || extra->cpus < sh->cpus || extra->mem < sh->mem)
+		return false;
+	extra->cpus -= sh->cpus;
+	extra->mem -= sh->mem;
+	return true;
+}
+
 static void shrink(struct om_reservation *r, const struct om_placement *p)
 {
 	uint32_t i = 0, k = 0;
 
+	/* Both lists are in the order of node indexes. */
 	while (i < r->parts && k < p->shares) {
-		const struct om_share *sh = p->share + k;
-		struct om_hold *extra = &r->part[i].extra;
+		uint32_t at = p->share[k].node->index;
 
-		if (r->part[i].at < sh->node->index) {
+		if (r->part[i].at < at)
 			i++;
-		} else if (r->part[i].at > sh->node->index) {
+		else if (r->part[i].at > at)
 			k++;
-		} else {
-			extra->cpus -= extra->cpus < sh->cpus ? extra->cpus :
-								sh->cpus;
-			extra->mem -= extra->mem < sh->mem ? extra->mem :
-							     sh->mem;
-			i++;
-			k++;
-		}
+		else if (!take_extra(&r->part[i++].extra, p->share + k++))
+			r->job_id = 0;
 	}
 }
 

@@ -243,6 +243,8 @@ int fix_start(void *arg, struct om_job *j, uint32_t index,
 
 	if (f->fail)
 		return om_fail(err, f->fail, "told to fail");
+	if (f->on_start)
+		f->on_start(f, j, p);
 	allocate(f, id, j, index, p);
 	e.job_id = id;
 	ev.what_case = OM__EVENT__WHAT_STARTED;
@@ -250,8 +252,6 @@ int fix_start(void *arg, struct om_job *j, uint32_t index,
 	fix_apply(f, &ev);
 	f->starts++;
 	f->last_job = id;
-	if (f->on_start)
-		f->on_start(f, om_model_job(f->m, id), p);
 	return 0;
 }
 

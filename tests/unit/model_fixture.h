@@ -19,9 +19,11 @@ struct fix {
 	struct om_conf_partition part[FIX_PARTS];
 	int64_t now_ns;
 	uint64_t uuid;
-	/* What om_sched_run started, told to the callback below if set. */
-	void (*on_start)(struct fix *f, struct om_job *task,
+	/* Called for each start before the model changes, if set; j is the
+	 * parent where an array's task starts. */
+	void (*on_start)(struct fix *f, struct om_job *j,
 			 const struct om_placement *p);
+	void *arg;			/* the test's own */
 	uint64_t starts;
 	uint64_t last_job;
 	int fail;			/* start_fn fails with this */
