@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -31,6 +32,22 @@ static int fill_standard(void)
 	} while (fd <= 2);
 	close(fd);
 	return 0;
+}
+
+/*
+ * Tasks are to begin as a login session does, whatever started omnoded
+ * ignored: the two signals too that the C library keeps to itself and its
+ * functions refuse to touch.
+ */
+static void reset_signals(void)
+{
+	struct { void (*handler)(int); unsigned long flags, restorer, mask; }
+		dfl = { .handler = SIG_DFL };
+
+	for (int i = 1; i < NSIG; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			syscall(SYS_rt_sigaction, i, &dfl, NULL,
+				sizeof(dfl.mask));
 }
 
 static bool shielded(void)
@@ -81,6 +98,7 @@ int main(int argc, char **argv)
 			     strerror(errno));
 		return EXIT_FAILURE;
 	}
+	reset_signals();
 	signal(SIGINT, SIG_IGN);	/* a terminal's ^C is omnoded's business */
 	return serve(argv[4], argv[3], (int)fd);
 }
