@@ -246,25 +246,6 @@ void finish_forget(struct omctld *c, int64_t now_ns)
 	}
 }
 
-void finish_forget_node(struct omctld *c, const struct om_node *m)
-{
-	struct job_shell *sh = c->finish->over;
-
-	while (sh) {
-		bool there = false;
-
-		for (uint32_t i = 0; sh->job->alloc &&
-		     i < sh->job->alloc->shares; i++)
-			there |= sh->job->alloc->share[i].node == m;
-		if (!there) {
-			sh = sh->next;
-			continue;
-		}
-		forget(c, sh);
-		sh = c->finish->over;
-	}
-}
-
 void finish_recovered(struct omctld *c, struct om_job *j)
 {
 	keep(c, j);

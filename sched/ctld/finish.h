@@ -18,8 +18,6 @@ int finish_job(struct omctld *c, struct om_job *j, Om__JobState state,
 	       const char *text);
 /* Forgets what is over for long; once a second. */
 void finish_forget(struct omctld *c, int64_t now_ns);
-/* Forgets at once what was on this node, which is to be removed. */
-void finish_forget_node(struct omctld *c, const struct om_node *m);
 /* At start: a job that is over already; then all in order. */
 void finish_recovered(struct omctld *c, struct om_job *j);
 void finish_sort(struct omctld *c);

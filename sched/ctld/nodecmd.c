@@ -10,7 +10,6 @@
 #include "lib/base/log.h"
 #include "sched/ctld/access.h"
 #include "sched/ctld/clients.h"
-#include "sched/ctld/finish.h"
 #include "sched/ctld/nodecmd.h"
 #include "sched/ctld/nodes.h"
 #include "sched/ctld/users.h"
@@ -240,7 +239,6 @@ static int remove_node(struct omctld *c, struct om_node *m,
 	if (m->jobs)
 		return om_fail(err, -EBUSY, "node %s holds %u jobs", m->name,
 			       m->jobs);
-	finish_forget_node(c, m);
 	e.name = name;
 	nodes_forget(m);
 	rc = EMIT(c, NODE_REMOVED, node_removed, &e, err);

@@ -71,6 +71,7 @@ static struct node *node_get(struct om_node *m)
 	if (!n)
 		return NULL;
 	n->m = m;
+	n->gone_ns = om_mono_ns(om_clock_system());
 	om__node_report__init(&n->report);
 	m->shell = n;
 	return n;

@@ -2,8 +2,10 @@
 /* apply_node: nodes join, change and leave. */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "lib/base/str.h"
+#include "sched/model/alloc.h"
 #include "sched/model/intern.h"
 #include "sched/model/private.h"
 
@@ -205,16 +207,31 @@ int apply_node_set(struct om_model *m, const Om__Event *ev,
 	return apply_node_settings(n, e->set, e->n_set, err);
 }
 
+/* Is n, which a job's part may have left clean long ago, in its allocation? */
+static bool was_there(const struct om_job *j, const struct om_node *n)
+{
+	for (uint32_t i = 0; j->alloc && i < j->alloc->shares; i++)
+		if (j->alloc->share[i].node == n)
+			return true;
+	return false;
+}
+
 int apply_node_removed(struct om_model *m, const Om__Event *ev,
 		       struct om_error *err)
 {
 	struct om_node *n = find_node(m, ev->node_removed->name, err);
+	struct om_job *j, *next;
 
 	if (!n)
 		return -ENOENT;
-	if (n->jobs)
-		return om_fail(err, -EBUSY, "node %s holds %u jobs", n->name,
-			       n->jobs);
+	DL_FOREACH(m->active, j)
+		if (was_there(j, n))
+			return om_fail(err, -EBUSY, "node %s is of job %llu",
+				       n->name, (unsigned long long)j->id);
+	/* Jobs that are over point to it too; the history has their places. */
+	HASH_ITER(by_id, m->job_by_id, j, next)
+		if (was_there(j, n))
+			om_alloc_remove(m, j);
 	model_remove_node(m, n);
 	return 0;
 }

@@ -60,6 +60,10 @@ void rig_ctld_start(struct rig *r)
 	r->pid = fork();
 	assert_true(r->pid >= 0);
 	if (r->pid == 0) {
+		if (r->limit) {
+			signal(SIGXFSZ, SIG_IGN);
+			setrlimit(RLIMIT_FSIZE, r->limit);
+		}
 		execl(ctld_program(), "omctld", "-c", r->conf, (char *)NULL);
 		_exit(127);
 	}

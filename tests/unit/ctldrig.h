@@ -6,6 +6,8 @@
 #ifndef TEST_CTLDRIG_H
 #define TEST_CTLDRIG_H
 
+#include <sys/resource.h>
+
 #include "lib/loop/loop.h"
 #include "lib/net/conn.h"
 #include "lib/proto/openmosix.pb-c.h"
@@ -69,6 +71,7 @@ struct rig {
 	struct rig_node node[RIG_NODES];
 	unsigned nodes;
 	unsigned executions;		/* steps begun, of all nodes */
+	const struct rlimit *limit;	/* of omctld's files, or NULL */
 };
 
 /* extra: more lines of the configuration, or NULL. */

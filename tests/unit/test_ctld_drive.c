@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	rig_start(&f->r, 2, NULL);
+	rig_start(&f->r, 2, "node_timeout = 5s\n");
 	rig_client_connect(&f->r, &f->c);
 	*state = f;
 	return 0;
@@ -211,6 +212,107 @@ static void a_step_that_the_log_does_not_want_is_killed(void **state)
 	while (!s->over)
 		rig_turns(&f->r, 10 * OM_NS_PER_MS);
 	assert_true(n->kills >= 1);
+}
+
+static void a_node_that_stays_away_fails_its_jobs(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_node *n;
+	Om__JobInfo *j;
+	uint64_t lost, again;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	lost = rig_submit(&f->c, &(struct rig_job){ .tasks = 8, .nodes = 1 });
+	rig_wait_state(&f->c, lost, S(RUNNING));
+	n = f->r.node + (rig_node_step(f->r.node, lost, OM_STEP_BATCH) == NULL);
+	again = rig_submit(&f->c, &(struct rig_job){ .tasks = 12, .nodes = 2,
+						     .requeue = true });
+	rig_wait_state(&f->c, again, S(PENDING));
+	rig_node_cut(n);
+	/* node_timeout is 5 s */
+	j = rig_wait_job(&f->c, lost);
+	assert_int_equal(j->state, S(NODE_FAIL));
+	assert_non_null(strstr(j->reason_text, "did not respond"));
+	rig_free(j);
+	rig_wait_state(&f->c, again, S(PENDING));
+	/* It comes back with the old incarnation, which must not live on. */
+	rig_node_connect(n);
+	while (!rig_node_step(n, lost, OM_STEP_BATCH) ||
+	       !rig_node_step(n, lost, OM_STEP_BATCH)->over) {
+		if (!rig_node_step(n, lost, OM_STEP_BATCH))
+			break;
+		rig_turns(&f->r, 10 * OM_NS_PER_MS);
+	}
+	assert_true(n->kills >= 1);
+	rig_wait_state(&f->c, again, S(RUNNING));
+}
+
+static bool is_down(struct rig_client *c, const char *name)
+{
+	Om__NodeList m = OM__NODE_LIST__INIT;
+	Om__NodeListReply *l;
+	bool down;
+
+	m.nodes = (char *)(uintptr_t)name;
+	l = rig_call(c, OM_MSG_NODE_LIST, &m.base, OM_MSG_NODE_LIST_REPLY);
+	assert_int_equal(l->n_node, 1);
+	down = !strcmp(l->node[0]->state, "down");
+	rig_free(l);
+	return down;
+}
+
+static void a_removed_node_leaves_its_jobs_listed(void **state)
+{
+	struct fixture *f = *state;
+	Om__NodeControl m = OM__NODE_CONTROL__INIT;
+	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .tasks = 16,
+							   .nodes = 2 });
+
+	rig_free(rig_wait_job(&f->c, id));
+	rig_node_cut(f->r.node);
+	while (!is_down(&f->c, "n1"))
+		rig_turns(&f->r, 100 * OM_NS_PER_MS);
+	m.verb = OM__NODE_VERB__NODE_REMOVE;
+	m.nodes = (char *)(uintptr_t)"n1";
+	rig_free(rig_call(&f->c, OM_MSG_NODE_CONTROL, &m.base, OM_MSG_REPLY));
+	rig_free(rig_wait_job(&f->c, id));
+	rig_ctld_end(&f->r, SIGKILL);
+	rig_client_close(&f->c);
+	rig_ctld_start(&f->r);
+	rig_client_connect(&f->r, &f->c);
+	rig_free(rig_wait_job(&f->c, id));
+	rig_node_connect(f->r.node);
+	while (!f->r.node[0].accepted)
+		rig_turns(&f->r, 10 * OM_NS_PER_MS);
+	id = rig_submit(&f->c, &(struct rig_job){ .tasks = 16, .nodes = 2 });
+	rig_free(rig_wait_job(&f->c, id));
+}
+
+static void a_drain_waits_until_the_node_is_empty(void **state)
+{
+	struct fixture *f = *state;
+	Om__NodeControl m = OM__NODE_CONTROL__INIT;
+	struct rig_node *n;
+	uint32_t ask;
+	uint64_t id;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	id = rig_submit(&f->c, &(struct rig_job){ 0 });
+	rig_wait_state(&f->c, id, S(RUNNING));
+	n = f->r.node + (rig_node_step(f->r.node, id, OM_STEP_BATCH) == NULL);
+	m.verb = OM__NODE_VERB__NODE_DRAIN;
+	m.nodes = n->name;
+	m.reason = (char *)(uintptr_t)"new memory";
+	m.has_wait = 1;
+	m.wait = 1;
+	ask = ++f->c.next_id;
+	om_conn_send(f->c.conn, OM_MSG_NODE_CONTROL, ask, &m.base);
+	rig_turns(&f->r, 50 * OM_NS_PER_MS);
+	assert_null(f->c.in);
+	rig_node_exit(n, id, OM_STEP_BATCH, 0);
+	rig_free(rig_next(&f->c, ask, OM_MSG_REPLY));
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__CANCEL, id),
+			 -EALREADY);
 }
 
 static void a_failed_launch_drains_the_node_and_goes_elsewhere(void **state)
@@ -498,6 +600,52 @@ static void killed_at_any_moment_nothing_is_lost_or_doubled(void **state)
 	free(s);
 }
 
+/* Its files may grow to some size only: a disk that is full. */
+static void a_full_disk_stops_it_before_it_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct storm *s = calloc(1, sizeof(*s));
+	struct rlimit small = { .rlim_cur = 400 << 10, .rlim_max = 400 << 10 };
+	unsigned answered;
+	int status = 0;
+
+	rig_ctld_end(&f->r, SIGTERM);
+	rig_client_close(&f->c);
+	f->r.limit = &small;
+	rig_ctld_start(&f->r);
+	f->r.limit = NULL;
+	s->r = &f->r;
+	s->c.rig = &f->r;
+	s->c.arg = s;
+	s->c.on_message = storm_message;
+	for (unsigned i = 0; i < STORM_JOBS; i++)
+		rig_uuid(s->uuid[i]);
+	rig_client_connect(&f->r, &s->c);
+	for (int i = 0; i < 200 && !s->c.lost; i++) {
+		storm_send(s);
+		rig_turns(&f->r, 10 * OM_NS_PER_MS);
+		for (unsigned k = 0; k < STORM_JOBS; k++)
+			if (s->answered == STORM_JOBS && i < 199 && s->c.conn)
+				rig_uuid(s->uuid[k]), s->job[k] = 0;
+		if (s->answered == STORM_JOBS)
+			s->answered = 0;
+	}
+	assert_true(s->c.lost);
+	assert_int_equal(waitpid(f->r.pid, &status, 0), f->r.pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	answered = s->answered;
+	print_message("%u of the last %u were answered\n", answered,
+		      STORM_JOBS);
+	rig_ctld_start(&f->r);
+	rig_client_connect(&f->r, &s->c);
+	/* What was promised is there, the rest can be had now. */
+	storm_send(s);
+	rig_wait(&f->r, storm_answered, s);
+	rig_client_close(&s->c);
+	rig_client_connect(&f->r, &f->c);
+	free(s);
+}
+
 static void history_answers_what_was_forgotten_or_not(void **state)
 {
 	struct fixture *f = *state;
@@ -542,6 +690,10 @@ int main(void)
 		T(a_node_that_is_cut_off_keeps_its_job),
 		T(a_rebooted_node_has_lost_its_jobs),
 		T(a_step_that_the_log_does_not_want_is_killed),
+		T(a_node_that_stays_away_fails_its_jobs),
+		T(a_removed_node_leaves_its_jobs_listed),
+		T(a_drain_waits_until_the_node_is_empty),
+		T(a_full_disk_stops_it_before_it_answers),
 		T(a_failed_launch_drains_the_node_and_goes_elsewhere),
 		T(a_job_over_its_nodes_is_cleaned_on_each),
 		T(an_allocation_runs_steps_and_is_finished),
