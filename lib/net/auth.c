@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/str.h"
 #include "lib/net/auth.h"
 #include "lib/net/credential.h"
 #include "lib/proto/openmosix.pb-c.h"
@@ -206,78 +205,6 @@ int om_auth_refuse(struct om_buf *out, int code, const char *text)
 	return om_frame_add(out, OM_MSG_REPLY, 0, &reply.base, NULL);
 }
 
-/* ------------------------------------------------------ auth = none (tests) */
-
-#ifdef OM_AUTH_NONE
-static const char none_mark[] = "none:";
-
-static char *none_encode(const uint8_t *p, size_t len, struct om_error *err)
-{
-	struct om_buf text = OM_BUF_INIT;
-	int rc = om_buf_adds(&text, none_mark);
-
-	for (size_t i = 0; rc == 0 && i < len; i++)
-		rc = om_buf_addf(&text, "%02x", p[i]);
-	if (rc < 0) {
-		om_buf_fini(&text);
-		om_fail_nomem(err);
-		return NULL;
-	}
-	return om_buf_steal(&text);
-}
-
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -EINVAL;
-}
-
-static int none_decode(const struct om_auth *a, const char *text,
-		       struct om_credential *ret, struct om_error *err)
-{
-	size_t len = strlen(text), mark = sizeof(none_mark) - 1;
-	om_autofree uint8_t *p = malloc(len + 1);
-	int high, low;
-
-	if (!p)
-		return om_fail_nomem(err);
-	if (a->config.none_uid == (uid_t)-1 ||
-	    !om_str_starts(text, none_mark) || (len - mark) % 2)
-		return om_fail(err, -EACCES, "auth = none: refused");
-	for (size_t i = mark; i < len; i += 2) {
-		high = hex_digit(text[i]);
-		low = hex_digit(text[i + 1]);
-		if (high < 0 || low < 0)
-			return om_fail(err, -EACCES, "auth = none: refused");
-		p[(i - mark) / 2] = (uint8_t)(high << 4 | low);
-	}
-	*ret = (struct om_credential){
-		.payload = om_take(p), .len = (len - mark) / 2,
-		.uid = a->config.none_uid, .gid = a->config.none_gid,
-	};
-	return 0;
-}
-#else
-static char *none_encode(const uint8_t *p, size_t len, struct om_error *err)
-{
-	(void)p;
-	(void)len;
-	om_fail(err, -EPERM, "auth = none is not built in");
-	return NULL;
-}
-
-static int none_decode(const struct om_auth *a, const char *text,
-		       struct om_credential *ret, struct om_error *err)
-{
-	(void)a;
-	(void)text;
-	(void)ret;
-	return om_fail(err, -EPERM, "auth = none is not built in");
-}
-#endif
-
 /* ------------------------------------------------------------------- client */
 
 /* What an unproved server says is shown to people: no escape sequences. */
@@ -321,7 +248,7 @@ static int enclose(struct om_auth *a, char **ret_text, struct om_error *err)
 		return om_fail(err, -ENAMETOOLONG, "the host's name is too long");
 	len = om__auth_payload__pack(&p, packed);
 	*ret_text = a->config.none ?
-		none_encode(packed, len, err) :
+		om_credential_none_encode(packed, len, err) :
 		om_credential_encode(a->config.munge_socket,
 				     a->config.server_uid, packed, len, err);
 	explicit_bzero(packed, sizeof(packed));
@@ -512,7 +439,9 @@ static int take_auth(struct om_auth *a, const Om__Auth *auth,
 	int rc;
 
 	if (a->config.none)
-		rc = none_decode(a, auth->credential, &c, err);
+		rc = om_credential_none_decode(auth->credential,
+					       a->config.none_uid,
+					       a->config.none_gid, &c, err);
 	else
 		rc = om_credential_decode(a->config.munge_socket,
 					  auth->credential, &c, err);

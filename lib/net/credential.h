@@ -32,4 +32,11 @@ char *om_credential_encode(const char *socket, uid_t uid, const void *payload,
 int om_credential_decode(const char *socket, const char *text,
 			 struct om_credential *ret, struct om_error *err);
 
+/* auth = none: uid and gid are the socket's; uid -1 is refused. -EPERM unless
+ * built with --enable-auth-none. */
+char *om_credential_none_encode(const void *payload, size_t len,
+				struct om_error *err);
+int om_credential_none_decode(const char *text, uid_t uid, gid_t gid,
+			      struct om_credential *ret, struct om_error *err);
+
 #endif
