@@ -103,6 +103,7 @@ static void job_free(struct noded *n, struct njob *j)
 	if (j->last)
 		om__step_exit__free_unpacked(j->last, NULL);
 	later_free(j->later);
+	om_idset_fini(&j->over);
 	HASH_DEL(n->jobs, j);
 	free(j->user);
 	free(j);
@@ -378,6 +379,11 @@ void jobs_launch(struct noded *n, const Om__StepLaunch *m)
 	}
 	if (j && j->inc < m->incarnation) {
 		postpone(j, m);
+		return;
+	}
+	if (j && om_idset_has(&j->over, m->step_id)) {
+		refuse(n, m->job_id, m->step_id, m->incarnation, -ESRCH,
+		       "the step is over on this node");
 		return;
 	}
 	if (j && j->state >= NJOB_KILLING) {

@@ -68,6 +68,7 @@ static void forget_job(struct noded *n, uint64_t id)
 		return;
 	DL_FOREACH_SAFE(j->steps, s, next)
 		jobs_step_free(s);
+	om_idset_fini(&j->over);
 	HASH_DEL(n->jobs, j);
 	free(j->user);
 	free(j);
@@ -90,8 +91,10 @@ static void replay(void *arg, const Om__NodeRecord *r)
 	} else if (r->exit) {
 		s = find(n, r->exit->job_id, r->exit->step_id,
 			 r->exit->incarnation);
-		if (s)
+		if (s) {
+			om_idset_add_range(&s->job->over, s->id, s->id);
 			jobs_step_free(s);
+		}
 		outbox_put(n->outbox, r->exit, true);
 	} else if (r->ack) {
 		s = find(n, r->ack->job_id, r->ack->step_id,

@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/idset.h"
 #include "lib/loop/loop.h"
 #include "lib/net/conn.h"
 #include "lib/proto/openmosix.pb-c.h"
@@ -41,6 +42,7 @@ struct njob {
 	bool prologued;		/* or no prolog is configured */
 	bool end_asked;		/* JobClean is awaited */
 	struct nstep *steps;	/* utlist */
+	struct om_idset over;	/* ids of steps that have ended here */
 	struct hook *hook;
 	struct cgroup_group group;	/* while it is KILLING */
 	struct om_watch *watch;
@@ -94,7 +96,7 @@ struct nstep {
 	struct cgroup_group group;
 	struct om_watch *watch;
 	struct om_timer *grace, *limit, *again;
-	bool patient;		/* has waited for the zygote's word */
+	bool waiting, patient;	/* for the zygote's word; long enough */
 	Om__JobState why;
 	struct nstep *prev, *next;
 };

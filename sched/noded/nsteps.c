@@ -114,21 +114,30 @@ static bool settle_here(struct njob *j, const struct nstep *s,
 	       j->steps == s && !s->next && j->noded->conf->epilog;
 }
 
-void nstep_over(struct nstep *s, const Om__StepExit *e)
+void nstep_over(struct nstep *s, const Om__StepExit *told)
 {
 	struct njob *j = s->job;
 	struct noded *n = j->noded;
 	Om__NodeRecord r = OM__NODE_RECORD__INIT;
-	bool settle = settle_here(j, s, e);
-	bool clean = e->job_clean && j->state == NJOB_OPEN && j->steps == s &&
+	Om__StepExit e = *told;
+	bool settle = settle_here(j, s, told);
+	bool clean = e.job_clean && j->state == NJOB_OPEN && j->steps == s &&
 		     !s->next;
 
-	r.exit = (Om__StepExit *)e;
+	if (!e.has_why && s->why != OM__JOB_STATE__COMPLETED) {
+		/* We killed it while its step daemon was away. */
+		e.has_why = true;
+		e.why = s->why;
+	}
+	r.exit = &e;
 	noded_journal(n, &r);
 	if (settle)
-		j->last = copy_exit(e);
+		j->last = copy_exit(&e);
 	if (!settle || !j->last)
-		outbox_put(n->outbox, e, true);
+		outbox_put(n->outbox, &e, true);
+	/* Not remembered: a launch that is said again would run again. */
+	if (om_idset_add_range(&j->over, s->id, s->id) < 0)
+		om_log_error("out of memory job=%" PRIu64, j->id);
 	jobs_step_free(s);
 	if (clean)
 		jobs_gone(n, j);

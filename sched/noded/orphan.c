@@ -100,6 +100,7 @@ static void on_again(void *arg)
 	struct nstep *s = arg;
 
 	om_watch_destroy(om_take(s->watch));
+	s->patient = s->waiting;
 	check(s);
 }
 
@@ -164,8 +165,9 @@ static void check(struct nstep *s)
 	}
 	if (s->task && any_unknown(s) && !s->patient) {
 		/* The zygote tells how its children ended a moment later. */
-		s->patient = true;
-		look_again(s);
+		if (!s->waiting)
+			look_again(s);
+		s->waiting = true;
 		return;
 	}
 	if (cgroup_step_remove(tree, s->job->id, s->id, &err) < 0) {

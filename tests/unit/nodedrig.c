@@ -250,13 +250,18 @@ static int remove_entry(const char *path, const struct stat *st, int flag,
 	return remove(path);
 }
 
+/* What tests left running goes first. */
 static void remove_groups(struct rig *r)
 {
-	char cmd[256];
+	char cmd[512];
 
 	(void)r;
 	snprintf(cmd, sizeof(cmd),
-		 "find /sys/fs/cgroup -depth -type d -path '*om-rig-%d*' -exec rmdir {} + 2>/dev/null",
+		 "for d in $(find /sys/fs/cgroup -type d -name om-rig-%d); do"
+		 " [ ! -e $d/cgroup.kill ] || echo 1 > $d/cgroup.kill;"
+		 " for try in $(seq 200); do"
+		 "  find $d -depth -type d -exec rmdir {} + 2>/dev/null;"
+		 "  [ -d $d ] || break; sleep 0.02; done; [ ! -d $d ]; done",
 		 (int)getpid());
 	if (system(cmd) != 0)
 		print_message("groups are left of %s\n", r->dir);
