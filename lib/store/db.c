@@ -13,8 +13,8 @@
 /* Pages in the log after which a checkpoint is made when there is nothing
  * else to do. Until it is so many times longer, commits are not held up. */
 #define CHECKPOINT_PAGES 1000
-#define CHECKPOINT_MUST 8
-#define SLICE_BYTES (512u << 10)
+#define CHECKPOINT_MUST 4
+#define SLICE_BYTES (256u << 10)
 #define WAL_KEEP_BYTES "67108864"	/* a larger log is cut after use */
 
 /*
@@ -225,7 +225,7 @@ static int load(struct store_db *d, struct om_error *err)
 		return rc;
 	d->last = (uint64_t)(last > d->slices.seq ? last : d->slices.seq);
 	if (!last)
-		d->slices.event_from = (int64_t)d->last + 1;
+		d->slices.event.from = (int64_t)d->last + 1;
 	return 0;
 }
 
@@ -384,7 +384,7 @@ int store_db_commit(struct store_db *d, const struct store_batch *b,
 		return rc;
 	rc = put_batch(d, b, err);
 	if (rc == 0)
-		rc = store_slices_step(d, last, err);
+		rc = store_slices_step(d, last, b->records == 0, err);
 	if (rc == 0)
 		rc = store_sql_run(d->sql, d->st[ST_COMMIT], err);
 	if (rc < 0) {

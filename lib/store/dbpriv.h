@@ -24,10 +24,10 @@ struct store_slices {
 	int64_t start;			/* where it began */
 	struct store_snap *snap;	/* being written */
 	struct store_range {
-		int64_t from, to;	/* stale rows [from, to) */
-	} stale[2];
-	int64_t event_from;		/* least event that may be stale */
-	size_t bytes;			/* of a slice */
+		int64_t from, to;	/* [from, to) */
+	} stale[2];			/* rows */
+	struct store_range event;	/* from: the first that is there */
+	size_t bytes;			/* of a slice that goes alone */
 };
 
 struct store_db {
@@ -45,8 +45,8 @@ struct store_db {
 int store_bind_blob(sqlite3_stmt *st, int n, const void *data, size_t len);
 
 int store_slices_load(struct store_db *d, struct om_error *err);
-/* Within a transaction: one slice. */
-int store_slices_step(struct store_db *d, uint64_t durable_after,
+/* Within a transaction: one slice; a quarter of one if it is not alone. */
+int store_slices_step(struct store_db *d, uint64_t durable_after, bool alone,
 		      struct om_error *err);
 
 #endif

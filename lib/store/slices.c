@@ -7,7 +7,7 @@
 
 #include "lib/store/dbpriv.h"
 
-#define SLICE_ROWS 2000
+#define ROW_BYTES 256	/* a deleted row counts as so many */
 
 static int get_meta(struct store_db *d, const char *key, int64_t *ret,
 		    struct om_error *err)
@@ -46,7 +46,7 @@ int store_slices_load(struct store_db *d, struct om_error *err)
 				   &max, err);
 	if (rc == 0)
 		rc = store_sql_int(d->sql, "SELECT min(seq) FROM event",
-				   &s->event_from, err);
+				   &s->event.from, err);
 	if (rc < 0)
 		return rc;
 	if (s->first < 0 || s->count < 0 || s->seq < 0)
@@ -76,17 +76,12 @@ static bool is_stale(const struct store_range *r)
 	return r->from < r->to;
 }
 
-static bool has_stale_events(const struct store_slices *s)
-{
-	return s->event_from <= s->seq;
-}
-
 bool store_db_has_slices(const struct store_db *d)
 {
 	const struct store_slices *s = &d->slices;
 
 	return s->snap || is_stale(&s->stale[0]) || is_stale(&s->stale[1]) ||
-	       has_stale_events(s);
+	       s->event.from <= s->seq;
 }
 
 static int set_meta(struct store_db *d, const char *key, int64_t value,
@@ -127,7 +122,7 @@ static int switch_snapshot(struct store_db *d, struct om_error *err)
 }
 
 static int write_slice(struct store_db *d, uint64_t durable_after,
-		       struct om_error *err)
+		       size_t bytes, struct om_error *err)
 {
 	struct store_slices *s = &d->slices;
 	sqlite3_stmt *st = d->st[ST_SNAPSHOT];
@@ -135,7 +130,7 @@ static int write_slice(struct store_db *d, uint64_t durable_after,
 	const uint8_t *data;
 	int rc;
 
-	while (written < s->bytes) {
+	while (written < bytes) {
 		if (!store_snap_next(s->snap, &data, &len)) {
 			/* Never a snapshot that is ahead of the events. */
 			if (store_snap_seq(s->snap) > durable_after)
@@ -153,36 +148,39 @@ static int write_slice(struct store_db *d, uint64_t durable_after,
 	return 0;
 }
 
-/* Deletes SLICE_ROWS of [*from, to) and moves *from. */
+/* Deletes some rows of range and moves its beginning behind them. */
 static int delete_slice(struct store_db *d, enum store_statement which,
-			int64_t *from, int64_t to, struct om_error *err)
+			struct store_range *range, size_t bytes,
+			struct om_error *err)
 {
+	int64_t rows = (int64_t)(bytes / ROW_BYTES) + 1;
+	int64_t end = range->to - range->from > rows ? range->from + rows :
+						       range->to;
 	sqlite3_stmt *st = d->st[which];
-	int64_t end = to - *from > SLICE_ROWS ? *from + SLICE_ROWS : to;
 	int rc;
 
-	sqlite3_bind_int64(st, 1, *from);
+	sqlite3_bind_int64(st, 1, range->from);
 	sqlite3_bind_int64(st, 2, end);
 	rc = store_sql_run(d->sql, st, err);
 	if (rc == 0)
-		*from = end;
+		range->from = end;
 	return rc;
 }
 
-int store_slices_step(struct store_db *d, uint64_t durable_after,
+int store_slices_step(struct store_db *d, uint64_t durable_after, bool alone,
 		      struct om_error *err)
 {
 	struct store_slices *s = &d->slices;
+	size_t bytes = alone ? s->bytes : s->bytes / 4;
 
 	if (s->snap)
-		return write_slice(d, durable_after, err);
+		return write_slice(d, durable_after, bytes, err);
 	for (int i = 0; i < 2; i++)
 		if (is_stale(&s->stale[i]))
-			return delete_slice(d, ST_DEL_SNAPSHOT,
-					    &s->stale[i].from, s->stale[i].to,
-					    err);
-	if (has_stale_events(s))
-		return delete_slice(d, ST_DEL_EVENT, &s->event_from,
-				    s->seq + 1, err);
+			return delete_slice(d, ST_DEL_SNAPSHOT, &s->stale[i],
+					    bytes, err);
+	s->event.to = s->seq + 1;
+	if (is_stale(&s->event))
+		return delete_slice(d, ST_DEL_EVENT, &s->event, bytes, err);
 	return 0;
 }
