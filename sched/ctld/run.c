@@ -181,7 +181,9 @@ static Om__JobState state_of_exit(const struct om_step *s,
 	if (last && last->has_why && last->why != S(PENDING) &&
 	    last->why != S(COMPLETED) && last->why != S(FAILED))
 		return last->why;
-	return s->exit_code || s->exit_signal ? S(FAILED) : S(COMPLETED);
+	/* a step that never started has no exit code to tell of it */
+	return s->exit_code || s->exit_signal || s->state == S(FAILED) ?
+		S(FAILED) : S(COMPLETED);
 }
 
 static int emit_clean(struct omctld *c, const struct om_job *j,
