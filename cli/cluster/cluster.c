@@ -31,6 +31,21 @@ static int check_name(const char *name, struct om_error *err)
 	return 0;
 }
 
+/*
+ * Where the search for a free port begins: not at the same for all, since
+ * another cluster may come up at the same time.
+ */
+static uint16_t first_port(const char *name)
+{
+	uint32_t h = 0;
+
+	if (!*name)
+		return 7461;
+	for (; *name; name++)
+		h = h * 31 + (unsigned char)*name;
+	return (uint16_t)(7500 + h % 2000);
+}
+
 int cluster_init(struct cluster *c, const char *name, struct om_error *err)
 {
 	int rc;
@@ -51,7 +66,7 @@ int cluster_init(struct cluster *c, const char *name, struct om_error *err)
 		snprintf(c->bridge, sizeof(c->bridge), "omcbr0");
 	cluster_path(c, c->state_dir, "state");
 	c->network = UINT32_C(10) << 24 | UINT32_C(90) << 16;
-	c->port = 7461;
+	c->port = first_port(c->name);
 	return 0;
 }
 
