@@ -221,6 +221,21 @@ static void conn_may_finish_in_message(void **state)
 	assert_int_equal(client.err.code, 0);
 }
 
+/* Closing a TCP socket with unread bytes would reset it and lose the answer. */
+static void answer_before_finish_arrives_though_the_far_end_talks_on(void **state)
+{
+	(void)state;
+	listen_at("127.0.0.1:0");
+	open_both();
+	server.finish = server.echo = true;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(send_text(&client, 60000), 0);
+	turn_until(client.closed && server.closed);
+	assert_int_equal(server.messages, 1);
+	assert_int_equal(client.bytes, 60000);
+	assert_int_equal(client.err.code, 0);
+}
+
 /* ----------------------------------------------------------------- no callers */
 
 static void refused_connect_is_told(void **state)
@@ -565,6 +580,7 @@ int main(void)
 		TEST(conn_may_be_destroyed_in_ready),
 		TEST(conn_may_be_destroyed_after_its_end),
 		TEST(conn_may_finish_in_message),
+		TEST(answer_before_finish_arrives_though_the_far_end_talks_on),
 		TEST(refused_connect_is_told),
 		TEST(refusal_is_told_to_the_client),
 		TEST(server_without_munge_says_so),
