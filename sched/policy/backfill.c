@@ -21,7 +21,8 @@ struct future {
 	struct om_sched *s;
 	const struct om_ask *a;
 	const struct om_where *w;
-	struct om_room *room;
+	struct om_room *room;		/* filled in where open has a bit */
+	uint64_t *open;			/* free now, or somebody ended there */
 	uint64_t tasks;			/* that fit now, all nodes together */
 	uint32_t nodes;			/* with room for one at least */
 };
@@ -37,17 +38,29 @@ static void count(struct future *f, uint32_t at, int sign)
 	f->nodes += (uint32_t)((fit > 0) * sign);
 }
 
+/* Full nodes are not even copied until a job ends there. */
+static void open_room(struct future *f, uint32_t at)
+{
+	uint64_t bit = (uint64_t)1 << (at % 64);
+
+	if (f->open[at / 64] & bit)
+		return;
+	f->open[at / 64] |= bit;
+	f->room[at] = f->s->room[at];
+	count(f, at, 1);
+}
+
 static int future_init(struct future *f)
 {
-	uint32_t rooms = f->s->rooms;
+	uint32_t rooms = f->s->rooms, words = rooms / 64 + 1;
 
 	f->room = malloc((rooms + 1) * sizeof(*f->room));
-	if (!f->room)
+	f->open = calloc(words, sizeof(*f->open));
+	if (!f->room || !f->open)
 		return -ENOMEM;
-	if (rooms)
-		memcpy(f->room, f->s->room, rooms * sizeof(*f->room));
-	for (uint32_t at = 0; at < rooms; at++)
-		count(f, at, 1);
+	for (uint32_t i = 0; rooms && i < words; i++)
+		for (uint64_t bits = f->s->open[i]; bits; bits &= bits - 1)
+			open_room(f, i * 64 + (uint32_t)__builtin_ctzll(bits));
 	return 0;
 }
 
@@ -61,6 +74,7 @@ static void job_ends(struct future *f, const struct om_job *j)
 
 		if (sh->clean || at >= f->s->rooms)
 			continue;
+		open_room(f, at);
 		count(f, at, -1);
 		om_room_give(f->room + at, sh, j->req->exclusive,
 			     f->s->mixed && !(p && p->oversubscribe));
@@ -75,6 +89,7 @@ static int try_place(const struct future *f, struct om_placement *ret)
 	if (f->tasks < f->a->tasks || f->nodes < f->a->nodes_min)
 		return 0;
 	p.room = f->room;
+	p.open = f->open;
 	return om_place(&p, f->a, f->w, ret);
 }
 
@@ -136,12 +151,12 @@ int om_backfill_when(struct om_sched *s, const struct om_ask *a,
 	int rc = future_init(&f);
 
 	*ret = (struct om_placement){ .share = NULL };
-	if (rc < 0)
-		return rc;
 	*ret_ns = now_ns;
-	rc = try_place(&f, ret);
+	if (rc == 0)
+		rc = try_place(&f, ret);
 	if (rc == 0)
 		rc = walk(&f, now_ns, ret_ns, ret);
+	free(f.open);
 	if (rc > 0 && ret_room)
 		*ret_room = f.room;
 	else

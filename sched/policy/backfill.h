@@ -68,7 +68,8 @@ void om_backfill_started(struct om_sched *s, const struct om_placement *p,
 /*
  * When an ask could start by the time limits of what runs, with nothing else
  * in between: 1, *ret_ns, the placement (to be finished) and, unless NULL, the
- * rooms at that time before it is placed (to be freed); 0 if never; -ENOMEM.
+ * rooms at that time before it is placed (to be freed; filled in where the
+ * placement is); 0 if never; -ENOMEM.
  */
 int om_backfill_when(struct om_sched *s, const struct om_ask *a,
 		     const struct om_where *w, int64_t now_ns,

@@ -118,6 +118,7 @@ static int wait_for(struct play *p, const struct om_ask *a,
 	int rc;
 
 	place.room = p->room;
+	place.open = NULL;
 	while ((rc = om_place(&place, a, w, ret)) == 0)
 		if (!let_one_end(p))
 			return 0;

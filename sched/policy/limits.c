@@ -314,6 +314,7 @@ int om_limits_check(const struct om_sched *s, const struct om_request *r,
 	if (!room)
 		return om_fail_nomem(err);
 	p.room = room;
+	p.open = NULL;
 	if (!has_nodes(s, w->part) || some_missing(s, w->part) ||
 	    om_limits_fits(&p, a, w))
 		return 0;

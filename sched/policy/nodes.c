@@ -39,6 +39,7 @@ static int grow(struct om_sched *s, uint32_t rooms)
 	uint32_t cap = s->room_cap ? s->room_cap : 16;
 	struct om_room *room;
 	struct om_hold *hold;
+	uint64_t *open;
 
 	if (rooms <= s->rooms)
 		return 0;
@@ -51,7 +52,10 @@ static int grow(struct om_sched *s, uint32_t rooms)
 		hold = realloc(s->hold, cap * sizeof(*hold));
 		if (hold)
 			s->hold = hold;
-		if (!room || !hold)
+		open = realloc(s->open, (cap / 64 + 1) * sizeof(*open));
+		if (open)
+			s->open = open;
+		if (!room || !hold || !open)
 			return -ENOMEM;
 		s->room_cap = cap;
 	}
@@ -60,7 +64,11 @@ static int grow(struct om_sched *s, uint32_t rooms)
 	for (uint32_t at = s->rooms; at < rooms; at++) {
 		s->room[at] = (struct om_room){ .node = NULL };
 		s->hold[at] = (struct om_hold)OM_HOLD_NONE;
+		if (at % 64 == 0)
+			s->open[at / 64] = 0;
 	}
+	if (rooms % 64 == 0)
+		s->open[rooms / 64] = 0;	/* one word more than rooms */
 	s->rooms = rooms;
 	return 0;
 }
@@ -113,6 +121,17 @@ static void sum_parts(struct om_sched *s, uint32_t at,
 	}
 }
 
+static void set_open(struct om_sched *s, uint32_t at, const struct om_room *r)
+{
+	uint64_t mask = (uint64_t)1 << (at % 64);
+
+	if (om_room_free_cpus(r, 0) ||
+	    (s->oversubscribe && om_room_free_cpus(r, s->oversubscribe)))
+		s->open[at / 64] |= mask;
+	else
+		s->open[at / 64] &= ~mask;
+}
+
 /* Takes a room's new state over. */
 static void enter(struct om_sched *s, uint32_t at, const struct om_room *now)
 {
@@ -128,6 +147,7 @@ static void enter(struct om_sched *s, uint32_t at, const struct om_room *now)
 		s->epoch++;
 	}
 	*old = *now;
+	set_open(s, at, now);
 	s->log.at[s->log.next++ % s->log.size] = at;
 	if (!now->node)
 		return;
@@ -231,9 +251,11 @@ void om_nodes_fini(struct om_sched *s)
 {
 	free(s->room);
 	free(s->hold);
+	free(s->open);
 	free(s->log.at);
 	s->room = NULL;
 	s->hold = NULL;
+	s->open = NULL;
 	s->log = (struct om_change_log){ .at = NULL };
 	s->rooms = s->room_cap = 0;
 	s->market_nodes = 0;

@@ -22,7 +22,7 @@ struct gang {
 	const struct om_place *p;
 	const struct om_ask *a;
 	struct seat *seat;
-	uint32_t seats, required;
+	uint32_t seats, cap, required;
 	uint32_t few;		/* the least number of nodes that do */
 	uint32_t max;		/* the most that are allowed */
 	struct seat *best_seat;
@@ -54,20 +54,29 @@ static uint32_t fit_at(const struct om_place *p, const struct om_ask *a,
 	return om_room_fit(p->room + at, a, p->hold ? p->hold + at : NULL);
 }
 
-/* The first node of w at or after *at; false if there is none. */
+static uint64_t open_bits(const struct om_place *p, const struct om_where *w,
+			  uint32_t word)
+{
+	return p->open ? w->bit[word] & p->open[word] : w->bit[word];
+}
+
+/* The first node of w at or after *at that has anything free; false if there
+ * is none. */
 static bool next_node(const struct om_place *p, const struct om_where *w,
 		      uint32_t *at)
 {
-	uint32_t word = *at / 64;
+	uint32_t word = *at / 64, words = p->rooms / 64 + 1;
 	uint64_t bits;
 
-	if (word >= w->words)
+	if (words > w->words)
+		words = w->words;
+	if (word >= words)
 		return false;
-	bits = w->bit[word] & (~(uint64_t)0 << (*at % 64));
+	bits = open_bits(p, w, word) & (~(uint64_t)0 << (*at % 64));
 	while (!bits) {
-		if (++word >= w->words)
+		if (++word >= words)
 			return false;
-		bits = w->bit[word];
+		bits = open_bits(p, w, word);
 	}
 	*at = word * 64 + (uint32_t)__builtin_ctzll(bits);
 	return *at < p->rooms;
@@ -132,20 +141,27 @@ static bool is_required(const struct om_where *w, uint32_t at)
 
 static void collect(struct gang *g, const struct om_where *w)
 {
-	for (uint32_t at = 0; next_node(g->p, w, &at); at++) {
+	for (uint32_t at = 0; g->seats < g->cap && next_node(g->p, w, &at);
+	     at++) {
 		struct seat s = { .at = at, .fit = fit_at(g->p, g->a, at) };
 
 		if (!s.fit)
 			continue;
 		s.required = is_required(w, at);
-		s.price = om_room_price(g->p->room + at, g->p->market, g->a,
-					1, g->a->tasks);
 		g->required += s.required;
 		g->seat[g->seats++] = s;
 	}
 }
 
-/* Sums the fits of the first n seats, no higher than needed. */
+static void price_seats(struct gang *g)
+{
+	for (uint32_t i = 0; i < g->seats; i++)
+		g->seat[i].price = om_room_price(g->p->room + g->seat[i].at,
+						 g->p->market, g->a, 1,
+						 g->a->tasks);
+}
+
+/* How many tasks the first n seats hold. */
 static uint64_t capacity(const struct gang *g, uint32_t n)
 {
 	uint64_t sum = 0;
@@ -374,6 +390,10 @@ static int place_gang(struct gang *g, const struct om_where *w,
 		      struct om_placement *ret)
 {
 	collect(g, w);
+	/* Most often it is plain that there is no room; prices take time. */
+	if (capacity(g, g->seats) < g->a->tasks)
+		return 0;
+	price_seats(g);
 	qsort(g->seat, g->seats, sizeof(*g->seat), by_size);
 	if (!count_few(g, w))
 		return 0;
@@ -388,6 +408,15 @@ static int place_gang(struct gang *g, const struct om_where *w,
 	return g->found ? hand_over(g, ret) : 0;
 }
 
+static uint32_t count_open(const struct om_place *p, const struct om_where *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->words && i <= p->rooms / 64; i++)
+		n += (uint32_t)__builtin_popcountll(open_bits(p, w, i));
+	return n;
+}
+
 int om_place(const struct om_place *p, const struct om_ask *a,
 	     const struct om_where *w, struct om_placement *ret)
 {
@@ -400,8 +429,11 @@ int om_place(const struct om_place *p, const struct om_ask *a,
 	*ret = (struct om_placement){ .share = NULL };
 	if (a->tasks == 1)
 		return a->nodes_min > 1 ? 0 : place_one(p, a, w, ret);
-	g.seat = malloc((p->rooms + 1) * sizeof(*g.seat));
-	g.best_seat = malloc((p->rooms + 1) * sizeof(*g.best_seat));
+	g.cap = count_open(p, w);
+	if (g.cap == 0)
+		return 0;
+	g.seat = malloc(g.cap * sizeof(*g.seat));
+	g.best_seat = malloc(g.cap * sizeof(*g.best_seat));
 	rc = g.seat && g.best_seat ? place_gang(&g, w, ret) : -ENOMEM;
 	free(g.seat);
 	free(g.best_seat);

@@ -21,6 +21,8 @@ struct om_place {
 	uint32_t rooms;
 	const struct om_hold *hold;	/* by index, or NULL */
 	const struct om_econ_market *market;
+	const uint64_t *open;		/* a bit for each room with anything
+					 * free; NULL: look at all */
 };
 
 /* 1: *ret is filled and to be finished; 0: does not fit now; -ENOMEM. */

@@ -12,6 +12,8 @@
 
 /* Shapes without room that one turn tries before it lets others work. */
 #define TRIES_MAX 1000
+/* Of these, the smallest are remembered to spare larger ones the try. */
+#define SMALL_MAX 16
 
 struct turn {
 	struct om_sched *s;
@@ -24,6 +26,8 @@ struct turn {
 		uint64_t id;
 	} *seen;			/* by partition: last one that failed */
 	unsigned started, tries;
+	const struct om_shape *small[SMALL_MAX];	/* no room for these */
+	unsigned smalls;
 };
 
 static void wake_blocked(struct om_sched *s, bool behind_only)
@@ -87,6 +91,51 @@ static void failed(struct turn *t, struct om_shape *sh, bool behind)
 		first->job->reason = behind ? "Priority" : "Resources";
 	om_shape_block(t->s, sh, behind);
 	t->tries++;
+}
+
+/* What is asked for each cpu only counts without a number for the node. */
+static uint64_t mem_per_cpu(const struct om_ask *a)
+{
+	return a->mem_per_node ? 0 : a->mem_per_cpu;
+}
+
+/* Does whatever has room for b have room for a? */
+static bool needs_no_more(const struct om_shape *a, const struct om_shape *b)
+{
+	const struct om_ask *x = &a->key.ask, *y = &b->key.ask;
+
+	return a->where == b->where && x->tasks <= y->tasks &&
+	       x->cpus_per_task <= y->cpus_per_task &&
+	       x->mem_per_node <= y->mem_per_node &&
+	       mem_per_cpu(x) <= mem_per_cpu(y) &&
+	       x->nodes_min == y->nodes_min && x->nodes_max == y->nodes_max &&
+	       x->tasks_per_node == y->tasks_per_node &&
+	       x->load_limit == y->load_limit && x->exclusive <= y->exclusive;
+}
+
+/* Room only gets less in a turn, so what had none has none. */
+static bool larger_than_failed(const struct turn *t, const struct om_shape *sh)
+{
+	for (unsigned i = 0; i < t->smalls; i++)
+		if (needs_no_more(t->small[i], sh))
+			return true;
+	return false;
+}
+
+static void remember_failed(struct turn *t, const struct om_shape *sh)
+{
+	unsigned n = 0;
+
+	/* Fewer tasks than nodes named: that is why, and no larger one's. */
+	if (sh->where->required_count > sh->key.ask.tasks)
+		return;
+	/* Those that are larger than this one say nothing more. */
+	for (unsigned i = 0; i < t->smalls; i++)
+		if (!needs_no_more(sh, t->small[i]))
+			t->small[n++] = t->small[i];
+	if (n < SMALL_MAX)
+		t->small[n++] = sh;
+	t->smalls = n;
 }
 
 /* Tells the model, then everything here that depends on it. */
@@ -199,13 +248,19 @@ static int try_shape(struct turn *t, struct om_shape *sh)
 	struct om_share one;
 	bool single = sh->key.ask.tasks == 1 && sh->key.ask.nodes_min <= 1;
 	struct om_place where = om_sched_place(t->s, false);
-	int rc = single ? place_single(t, sh, &p, &one) :
-			  om_place(&where, &sh->key.ask, sh->where, &p);
+	int rc;
 
+	if (larger_than_failed(t, sh)) {
+		failed(t, sh, false);
+		return 0;
+	}
+	rc = single ? place_single(t, sh, &p, &one) :
+		      om_place(&where, &sh->key.ask, sh->where, &p);
 	if (rc < 0)
 		return om_fail_nomem(t->err);
 	if (rc == 0) {
 		failed(t, sh, false);
+		remember_failed(t, sh);
 		return 0;
 	}
 	rc = try_placed(t, sh, &p);

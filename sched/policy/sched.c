@@ -98,6 +98,10 @@ int om_sched_reconfigure(struct om_sched *s, const struct om_config *config,
 	clear(s);
 	s->part = part;
 	s->parts = (uint32_t)config->partitions;
+	s->oversubscribe = 0;
+	for (uint32_t i = 0; i < s->parts; i++)
+		if (part[i].oversubscribe > s->oversubscribe)
+			s->oversubscribe = part[i].oversubscribe;
 	return fill(s, err);
 }
 
@@ -138,6 +142,7 @@ struct om_place om_sched_place(const struct om_sched *s, bool held)
 		.rooms = s->rooms,
 		.hold = held ? s->hold : NULL,
 		.market = &s->market,
+		.open = s->open,
 	};
 }
 

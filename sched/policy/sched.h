@@ -86,6 +86,8 @@ struct om_sched {
 	bool mixed;			/* exclusive and shared ones overlap */
 	struct om_room *room;		/* by node index */
 	struct om_hold *hold;		/* OM_HOLD_NONE between checks */
+	uint64_t *open;			/* rooms with a cpu free for any kind */
+	uint32_t oversubscribe;		/* the most of any partition */
 	uint32_t rooms, room_cap;
 	struct om_econ_market market;
 	uint64_t market_generation;

@@ -137,6 +137,7 @@ static bool fits(const struct why *y, const struct om_ask *a,
 	struct om_place p = om_sched_place(y->s, false);
 
 	p.room = y->room;
+	p.open = NULL;
 	return om_limits_fits(&p, a, w);
 }
 
