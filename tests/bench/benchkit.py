@@ -32,6 +32,15 @@ def cgroup2_mount():
     raise BenchError("cgroup2 is not mounted: mount -t cgroup2 none /sys/fs/cgroup")
 
 
+def find_program(build, name):
+    """A program of ours, in a build folder or an installation's prefix."""
+    for folder in ("", "bin", "sbin"):
+        path = os.path.join(os.path.abspath(build), folder, name)
+        if os.access(path, os.X_OK):
+            return path
+    raise BenchError(f"{name} is not in {build}: make {name}, or --build=FOLDER")
+
+
 class Group:
     """A cgroup2 folder. The kernel charges it for all that ever ran in it or
     below it, also for processes and groups that are gone."""

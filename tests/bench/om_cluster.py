@@ -4,11 +4,10 @@ own, with as many slots as the Slurm beside it and no share of the processors
 kept back."""
 import json
 import os
-import shutil
 import subprocess
 
-from benchkit import (BenchError, Group, output, process_used_s,
-                      processes_named, wait_for)
+from benchkit import (BenchError, Group, find_program, output,
+                      process_used_s, processes_named, wait_for)
 
 NAME = "bench"
 NETWORK = "10.91.0.0/24"
@@ -20,7 +19,7 @@ class OpenMosix:
     name = "openMosix"
 
     def __init__(self, build, nodes=4, options=()):
-        self.build = os.path.abspath(build)
+        self.build = build
         self.nodes = nodes
         self.options = list(options)
         self.conf = os.path.join(BASE, "openmosix.conf")
@@ -34,12 +33,7 @@ class OpenMosix:
         self.down()
 
     def program(self, name):
-        for folder in ("", "bin", "sbin"):
-            path = os.path.join(self.build, folder, name)
-            if os.access(path, os.X_OK):
-                return path
-        raise BenchError(f"{name} is not built in {self.build}: "
-                         "make, or --build=FOLDER")
+        return find_program(self.build, name)
 
     # ---- up and down
 

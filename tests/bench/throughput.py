@@ -9,7 +9,8 @@ import argparse
 import os
 import time
 
-from benchkit import Busy, Table, bare_machine, main, many, wait_for
+from benchkit import (Busy, Table, bare_machine, find_program, main, many,
+                      wait_for)
 
 CASES = (("1 client", 1, False), ("8 clients", 8, False), ("array", 1, True))
 
@@ -77,7 +78,7 @@ def run():
     args = p.parse_args()
     table = Table(f"throughput, {args.jobs} jobs of {os.path.basename(args.script)}",
                   args.json)
-    bare = bare_machine(os.path.join(args.build, "spawn_rate"),
+    bare = bare_machine(find_program(args.build, "spawn_rate"),
                         max(500, args.jobs // 4))
     for (mode, threads), (rate, ms) in bare.items():
         table.add(f"bare machine, {mode}, {threads} at a time", rate, "jobs/s")
