@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* jobspec_words: the small languages inside single options. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,7 +291,7 @@ int jobspec_parse_freeze(const char *text, uint32_t *ret_ms)
 		v *= units[i].ms;
 		if (v < 1 || v > 86400e3)
 			return -EINVAL;
-		*ret_ms = (uint32_t)lround(v);
+		*ret_ms = (uint32_t)(v + 0.5);
 		return 0;
 	}
 	return -EINVAL;
