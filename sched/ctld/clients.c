@@ -108,6 +108,8 @@ static void on_message(void *arg, struct om_conn *conn, enum om_msg type,
 	(void)conn;
 	if (p->doomed || journal_failed(p->ctld->journal))
 		return;
+	if (p->node)
+		nodes_heard(p->ctld, nodes_of_peer(p));
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
 		if (handlers[i].type != type || !(handlers[i].roles & p->role))
 			continue;

@@ -21,6 +21,7 @@
 
 #define S(x) OM__JOB_STATE__##x
 #define TICK_NS OM_NS_PER_S
+#define LATE_NS (3 * TICK_NS)
 #define QUIET_NS (2 * OM_NS_PER_S)	/* away so long: no new work */
 #define HOLD_OFF_NS (3 * OM_NS_PER_S)	/* of starts, after our own start */
 #define REPORT_MS 1000
@@ -32,6 +33,7 @@
 struct node {
 	struct om_node *m;
 	struct peer *peer;
+	int64_t heard_ns;		/* mono: when it said something */
 	int64_t gone_ns;		/* mono: since when it is away */
 	bool failed;			/* its jobs were told so */
 	Om__NodeReport report;		/* the readings, merged */
@@ -40,6 +42,7 @@ struct node {
 struct nodes {
 	struct omctld *ctld;
 	struct om_timer *tick;
+	int64_t ticked_ns;		/* mono: when it last came */
 };
 
 struct peer *nodes_peer(const struct om_node *n)
@@ -143,12 +146,31 @@ static int emit_up(struct omctld *c, struct om_node *m, bool up,
 	return EMIT(c, NODE_STATE, node_state, &e, err);
 }
 
+/*
+ * A node says something at least every quarter of its time-out; one whose
+ * cable is cut or power gone says nothing, and no packet tells of that. It
+ * counts as away since it was last heard.
+ */
+static void check_silence(struct omctld *c, struct node *n, int64_t now)
+{
+	int64_t limit = c->config->node_timeout_s * OM_NS_PER_S;
+	struct peer *p = n->peer;
+
+	if (now - n->heard_ns <= limit / 2)
+		return;
+	nodes_lost_peer(c, p);
+	n->gone_ns = n->heard_ns;
+	peer_doom(p, "nothing is heard of the node");
+}
+
 static void check_node(struct omctld *c, struct om_node *m, int64_t now)
 {
 	struct node *n = node_get(m);
 	int64_t limit = c->config->node_timeout_s * OM_NS_PER_S;
 	char text[160];
 
+	if (n && n->peer)
+		check_silence(c, n, now);
 	if (!n || n->peer)
 		return;
 	if (m->up && now - n->gone_ns >= QUIET_NS) {
@@ -169,10 +191,24 @@ static void on_tick(void *arg)
 	struct nodes *n = arg;
 	struct omctld *c = n->ctld;
 	int64_t now = ctld_mono(c);
+	bool late = now - n->ticked_ns > LATE_NS;
 
+	n->ticked_ns = now;
+	/* We were away ourselves: what they said waits to be read. */
+	for (uint32_t i = 0; late && i < c->model->nodes; i++)
+		if (c->model->node[i])
+			nodes_heard(c, c->model->node[i]);
 	for (uint32_t i = 0; i < c->model->nodes; i++)
 		if (c->model->node[i] && !journal_failed(c->journal))
 			check_node(c, c->model->node[i], now);
+}
+
+void nodes_heard(struct omctld *c, struct om_node *m)
+{
+	struct node *n = m->shell;
+
+	if (n)
+		n->heard_ns = ctld_mono(c);
 }
 
 void nodes_lost_peer(struct omctld *c, struct peer *p)
@@ -465,6 +501,7 @@ static void connect_peer(struct peer *p, struct node *n)
 	if (p->node && p->node != n)
 		p->node->peer = NULL;
 	n->peer = p;
+	n->heard_ns = ctld_mono(p->ctld);
 	p->node = n;
 	n->failed = false;
 }

@@ -30,6 +30,8 @@ const Om__NodeReport *nodes_report_of(const struct om_node *n);
 void nodes_forget(struct om_node *m);
 /* p, a registered node, is being destroyed. */
 void nodes_lost_peer(struct omctld *c, struct peer *p);
+/* It said something; silence makes it count as away. */
+void nodes_heard(struct omctld *c, struct om_node *m);
 /* j freed something: perhaps a node is empty now. */
 void nodes_job_over(struct omctld *c, const struct om_job *j);
 
