@@ -25,6 +25,17 @@ static const struct cli_option process_options[] = {
 	{ 0 },
 };
 
+static int set_job(void *target, const struct cli_option *o,
+		   const char *value, struct om_error *err)
+{
+	struct run_options *r = target;
+
+	(void)o;
+	if (om_parse_u64(value, 1, INT64_MAX, &r->inside) < 0)
+		return om_fail(err, -EINVAL, "not a job's number");
+	return 0;
+}
+
 static const struct cli_option run_options[] = {
 	{ "input", 'i', "WHAT", "who gets the standard input: a task's number "
 	  "(default 0), all, none; or a file, for all", cli_set_string,
@@ -37,6 +48,8 @@ static const struct cli_option run_options[] = {
 	  "editors", cli_set_true, AT(pty), NULL },
 	{ "kill-on-bad-exit", 'K', NULL, "end all tasks when one ends with an "
 	  "exit code other than 0", cli_set_true, AT(kill_on_bad_exit), NULL },
+	{ "job", 0, "JOB", "run in this job of yours, from anywhere; default: "
+	  "the job we are in", set_job, 0, "job" },
 	{ "overlap", 0, NULL, "inside a job: share processors with its other "
 	  "steps", cli_set_true, AT(overlap), NULL },
 	{ "daemons", 0, NULL, "inside a job: one process on each node of "
@@ -80,7 +93,7 @@ static int find_job(struct run_options *o, struct om_error *err)
 {
 	const char *id = getenv("OM_JOB_ID");
 
-	if (!id || !*id)
+	if (o->inside || !id || !*id)
 		return 0;
 	if (om_parse_u64(id, 1, INT64_MAX, &o->inside) < 0)
 		return om_fail(err, -EINVAL, "OM_JOB_ID=%.40s is not a job's "
