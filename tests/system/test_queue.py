@@ -39,10 +39,11 @@ def test_dependency_on_success(cluster, folder):
     assert info['start_time'] >= cluster.job(first)['end_time']
 
 
-def test_dependency_on_success_of_what_failed_is_never_met(cluster, folder):
-    first = cluster.sub(script='exit 1', cwd=folder)
+def test_dependency_that_became_impossible_is_told(cluster, folder):
+    first = cluster.sub('--hold', script='exit 1', cwd=folder)
     second = cluster.sub(f'--dependency=afterok:{first}', script='true',
                          cwd=folder)
+    cluster.run('omrelease', str(first)).ok()
     cluster.wait_state(first, 'failed')
 
     def told():
@@ -51,6 +52,15 @@ def test_dependency_on_success_of_what_failed_is_never_met(cluster, folder):
             'never' in (info['reason'] or '').lower()
     wait_for(told, 'the second job to be told that it never starts')
     assert cluster.job(second)['state'] in ('pending', 'cancelled')
+
+
+def test_dependency_that_is_impossible_already_is_refused(cluster, folder):
+    first = cluster.sub('-o', '/dev/null', script='exit 1', cwd=folder)
+    cluster.wait_state(first, 'failed')
+    result = cluster.run('omsub', f'--dependency=afterok:{first}', '--wrap',
+                         'true', cwd=folder)
+    assert result.code == 1
+    assert str(first) in result.err and 'never' in result.err
 
 
 def test_dependencies_on_failure_and_on_any_end(cluster, folder):
