@@ -16,8 +16,6 @@ int64_t noded_wall(const struct noded *n)
 	return om_wall_ns(om_loop_clock(n->loop));
 }
 
-/* A node that cannot keep its journal goes on: only a restart of omnoded
- * would lose something, and stopping would lose more. */
 void noded_journal(struct noded *n, const Om__NodeRecord *r)
 {
 	struct om_error err = OM_ERROR_INIT;

@@ -91,28 +91,35 @@ int journal_add(struct journal *j, const Om__NodeRecord *r,
 {
 	size_t len = om__node_record__get_packed_size(r);
 	uint32_t be = htonl((uint32_t)len);
-	int rc;
 
-	om_buf_reset(&j->out);
-	rc = om_buf_add(&j->out, &be, sizeof(be));
-	if (rc == 0)
-		rc = om_buf_reserve(&j->out, len);
-	if (rc < 0)
+	if (om_buf_reserve(&j->out, sizeof(be) + len) < 0)
 		return om_fail_nomem(err);
+	om_buf_add(&j->out, &be, sizeof(be));
 	om__node_record__pack(r, (uint8_t *)j->out.data + j->out.tail);
 	om_buf_commit(&j->out, len);
-	rc = write_all(j->fd, om_buf_str(&j->out), om_buf_len(&j->out));
-	if (rc < 0) {
-		/* Half a record would hide all that follow it. */
-		if (ftruncate(j->fd, j->size) < 0 ||
-		    lseek(j->fd, j->size, SEEK_SET) < 0)
-			om_log_error("journal of the node is damaged: %s",
-				     strerror(errno));
-		return om_fail(err, rc, "cannot write the node's journal: %s",
-			       strerror(-rc));
-	}
-	j->size += (off_t)om_buf_len(&j->out);
 	return 0;
+}
+
+int journal_flush(struct journal *j, struct om_error *err)
+{
+	size_t len = om_buf_len(&j->out);
+	int rc;
+
+	if (!len)
+		return 0;
+	rc = write_all(j->fd, om_buf_str(&j->out), len);
+	om_buf_reset(&j->out);
+	if (rc == 0) {
+		j->size += (off_t)len;
+		return 0;
+	}
+	/* Half a record would hide all that follow it. */
+	if (ftruncate(j->fd, j->size) < 0 ||
+	    lseek(j->fd, j->size, SEEK_SET) < 0)
+		om_log_error("journal of the node is damaged: %s",
+			     strerror(errno));
+	return om_fail(err, rc, "cannot write the node's journal: %s",
+		       strerror(-rc));
 }
 
 static int add_head(struct journal *j, struct om_error *err)
@@ -122,7 +129,7 @@ static int add_head(struct journal *j, struct om_error *err)
 	r.has_boot = true;
 	r.boot.data = (uint8_t *)j->boot;
 	r.boot.len = strlen(j->boot);
-	return journal_add(j, &r, err);
+	return journal_add(j, &r, err) < 0 ? err->code : journal_flush(j, err);
 }
 
 static bool same_boot(const struct journal *j, const Om__NodeRecord *r)
@@ -224,7 +231,8 @@ bool journal_is_long(const struct journal *j)
 
 int journal_rewrite_begin(struct journal *j, struct om_error *err)
 {
-	int fd = openat(j->dirfd, "journal.new", O_RDWR | O_CREAT | O_TRUNC |
+	int fd = journal_flush(j, err) < 0 ? -1 :
+		 openat(j->dirfd, "journal.new", O_RDWR | O_CREAT | O_TRUNC |
 			O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
@@ -237,6 +245,8 @@ int journal_rewrite_begin(struct journal *j, struct om_error *err)
 
 int journal_rewrite_end(struct journal *j, struct om_error *err)
 {
+	if (journal_flush(j, err) < 0)
+		return err->code;
 	if (renameat(j->dirfd, "journal.new", j->dirfd, "journal") < 0)
 		return om_fail_errno(err, "cannot replace the journal");
 	j->base = j->size;

@@ -22,8 +22,11 @@ typedef void journal_fn(void *arg, const Om__NodeRecord *r);
 struct journal *journal_open(const char *dir, journal_fn *fn, void *arg,
 			     struct om_error *err);
 void journal_close(struct journal *j);
+/* Written by the next flush. */
 int journal_add(struct journal *j, const Om__NodeRecord *r,
 		struct om_error *err);
+/* At the end of a turn, before its messages leave. */
+int journal_flush(struct journal *j, struct om_error *err);
 
 /* Has it grown so much that it should be written anew? */
 bool journal_is_long(const struct journal *j);

@@ -84,8 +84,6 @@ struct nstep {
 	uint32_t first_rank;
 	int64_t end_ns, start_ns;	/* wall clock */
 	bool last_of_job;
-	bool forked;
-	pid_t daemon;
 	struct om_conn *conn;
 	struct om_buf launch;	/* the StepLaunch frame, until it started */
 	struct om_buf record;	/* the journal's, packed */
@@ -116,6 +114,7 @@ struct noded {
 	struct ctldlink *ctld;
 	int step_fd;			/* RUN/node/omnoded.sock */
 	struct om_watch *step_watch;
+	struct om_defer retry;		/* launches that were lost */
 	struct readings *readings;
 	struct njob *jobs;
 	uint64_t gone[256];	/* jobs cleaned lately, a ring */
@@ -143,7 +142,7 @@ void noded_journal(struct noded *n, const Om__NodeRecord *r);
 
 /* nsteps.c: a step and its step daemon */
 void nstep_go(struct nstep *s, const struct user *u);
-void nstep_forked(struct noded *n, uint64_t job, uint32_t step, pid_t pid);
+void nstep_not_forked(struct noded *n, uint64_t job, uint32_t step, int code);
 void nstep_exited(struct noded *n, pid_t pid, int status);
 void nstep_kill(struct nstep *s, const Om__StepKill *m);
 void nstep_limit(struct nstep *s, int64_t end_ns);

@@ -178,6 +178,24 @@ static void on_message(void *arg, struct om_conn *c, enum om_msg type,
 		on_exit_report(s, e);
 }
 
+/* A step daemon makes the step's group before it starts anything. */
+static bool was_begun(const struct nstep *s)
+{
+	struct cgroup_group g;
+
+	if (cgroup_group_open(s->job->noded->place.tree, s->job->id, s->id, &g,
+			      NULL) < 0)
+		return false;
+	cgroup_group_close(&g);
+	return true;
+}
+
+/* At once if the zygote lives, else when the next one does. */
+static void retry_queued(void *arg)
+{
+	jobs_zygote_is_back(arg);
+}
+
 /* It never closes by itself before its exit is acknowledged: it is dead. */
 static void on_closed(void *arg, struct om_conn *c, const struct om_error *err)
 {
@@ -188,9 +206,11 @@ static void on_closed(void *arg, struct om_conn *c, const struct om_error *err)
 	if (!s)
 		return;
 	s->conn = NULL;
-	if (!s->forked && s->state == NSTEP_FORKING) {
+	if (s->state == NSTEP_FORKING && !was_begun(s)) {
 		/* The zygote died with the order in its hands. */
 		s->state = NSTEP_QUEUED;
+		om_loop_defer(s->job->noded->loop, &s->job->noded->retry,
+			      retry_queued, s->job->noded);
 		return;
 	}
 	om_log_warn("step daemon died job=%" PRIu64 " step=%u", s->job->id,
@@ -271,7 +291,6 @@ void nstep_go(struct nstep *s, const struct user *u)
 		jobs_refuse(s, rc, om_error_text(&err));
 		return;
 	}
-	s->forked = false;
 	rc = start(s, u, &err);
 	if (rc == -EAGAIN)
 		return;		/* jobs_zygote_is_back tries again */
@@ -283,7 +302,7 @@ void nstep_go(struct nstep *s, const struct user *u)
 
 /* ------------------------------------------------------ what the zygote says */
 
-void nstep_forked(struct noded *n, uint64_t job, uint32_t step, pid_t pid)
+void nstep_not_forked(struct noded *n, uint64_t job, uint32_t step, int code)
 {
 	struct njob *j = jobs_find(n, job);
 	struct nstep *s = j ? jobs_step(j, step) : NULL;
@@ -291,13 +310,8 @@ void nstep_forked(struct noded *n, uint64_t job, uint32_t step, pid_t pid)
 
 	if (!s)
 		return;
-	if (pid > 0) {
-		s->forked = true;
-		s->daemon = pid;
-		return;
-	}
 	snprintf(text, sizeof(text), "cannot fork a step daemon: %s",
-		 strerror(-pid));
+		 strerror(-code));
 	jobs_refuse(s, -EHOSTDOWN, text);
 }
 

@@ -154,9 +154,9 @@ static int listen_steps(struct noded *n, struct om_error *err)
 
 /* --------------------------------------------------------------- the whole */
 
-static void on_forked(void *arg, uint64_t job, uint32_t step, pid_t pid)
+static void on_failed(void *arg, uint64_t job, uint32_t step, int code)
 {
-	nstep_forked(arg, job, step, pid);
+	nstep_not_forked(arg, job, step, code);
 }
 
 static void on_exited(void *arg, pid_t pid, int status)
@@ -170,7 +170,7 @@ static void on_zygote(void *arg)
 }
 
 static const struct zygotelink_handler zygote_handler = {
-	.forked = on_forked,
+	.failed = on_failed,
 	.exited = on_exited,
 	.restarted = on_zygote,
 };
@@ -205,6 +205,17 @@ static void on_hup(void *arg, int signo)
 	om_loop_stop(n->loop);
 }
 
+/* A node that cannot keep its journal goes on: only a restart of omnoded
+ * would lose something, and stopping would lose more. */
+static void on_turn(void *arg)
+{
+	struct noded *n = arg;
+	struct om_error err = OM_ERROR_INIT;
+
+	if (journal_flush(n->journal, &err) < 0)
+		om_log_error("%s", om_error_text(&err));
+}
+
 static int start(struct noded *n, struct om_error *err)
 {
 	const struct om_clock *clock = om_loop_clock(n->loop);
@@ -215,6 +226,8 @@ static int start(struct noded *n, struct om_error *err)
 	if (!n->users || !n->outbox)
 		return om_fail_nomem(err);
 	rc = memory_open(n, err);
+	if (rc == 0)
+		rc = om_loop_on_turn(n->loop, on_turn, n);
 	if (rc < 0)
 		return rc;
 	n->zygote = zygotelink_create(n->loop, &n->place, &zygote_handler, n,
@@ -239,6 +252,7 @@ static int start(struct noded *n, struct om_error *err)
 
 static void stop(struct noded *n)
 {
+	om_defer_cancel(&n->retry);
 	ctldlink_destroy(om_take(n->ctld));
 	readings_destroy(n->readings);
 	om_watch_destroy(n->step_watch);
@@ -247,6 +261,8 @@ static void stop(struct noded *n)
 	outbox_destroy(n->outbox);
 	zygotelink_destroy(n->zygote);
 	users_destroy(n->users);
+	if (n->journal)
+		on_turn(n);
 	journal_close(n->journal);
 	om_loop_destroy(n->loop);
 	place_fini(&n->place);

@@ -66,12 +66,45 @@ struct zygote {
 	const struct place *place;
 	int fd, sigfd;
 	sigset_t mask;		/* to be given back to step daemons */
+	pid_t *daemons;		/* our own children, in no order */
+	size_t count, cap;
 };
+
+/* Before the fork, so that there is no child that could not be noted. */
+static int make_room(struct zygote *z)
+{
+	size_t cap = z->cap ? 2 * z->cap : 256;
+	pid_t *p;
+
+	if (z->count < z->cap)
+		return 0;
+	p = realloc(z->daemons, cap * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	z->daemons = p;
+	z->cap = cap;
+	return 0;
+}
+
+/* Was it one of ours? The latest are the likeliest to end. */
+static bool forget(struct zygote *z, pid_t pid)
+{
+	for (size_t i = z->count; i-- > 0;)
+		if (z->daemons[i] == pid) {
+			z->daemons[i] = z->daemons[--z->count];
+			return true;
+		}
+	return false;
+}
 
 static void fork_step(struct zygote *z, uint64_t job, uint32_t step, int fd)
 {
-	pid_t pid = fork();
+	pid_t pid = -1;
 
+	if (make_room(z) < 0)
+		errno = ENOMEM;
+	else
+		pid = fork();
 	if (pid == 0) {
 		close(z->fd);
 		close(z->sigfd);
@@ -82,8 +115,7 @@ static void fork_step(struct zygote *z, uint64_t job, uint32_t step, int fd)
 		tell(z->fd, "failed %" PRIu64 " %" PRIu32 " %d", job, step,
 		     errno);
 	else
-		tell(z->fd, "forked %" PRIu64 " %" PRIu32 " %d", job, step,
-		     (int)pid);
+		z->daemons[z->count++] = pid;
 }
 
 static void obey(struct zygote *z, const char *line, int fd)
@@ -108,7 +140,8 @@ static void reap(struct zygote *z)
 	while (read(z->sigfd, &si, sizeof(si)) > 0)
 		;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		tell(z->fd, "exit %d %d", (int)pid, status);
+		if (!forget(z, pid))
+			tell(z->fd, "exit %d %d", (int)pid, status);
 }
 
 static int watch_children(struct zygote *z, struct om_error *err)

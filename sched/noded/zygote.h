@@ -8,10 +8,10 @@
  *
  *	omnoded -> zygote	fork JOB STEP		+ a descriptor (the step
  *						daemon's end of a socketpair)
- *	zygote -> omnoded	forked JOB STEP PID
- *				failed JOB STEP ERRNO
- *				exit PID STATUS		a step daemon or an
- *							orphan ended
+ *	zygote -> omnoded	failed JOB STEP ERRNO	it could not fork
+ *				exit PID STATUS		an orphan ended
+ *
+ * Of a step daemon's own life its connection tells.
  *
  * The zygote is the child subreaper: tasks whose step daemon was killed become
  * its children, and their ends are told. When omnoded goes away so does the

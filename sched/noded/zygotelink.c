@@ -43,12 +43,9 @@ static void hear(struct zygotelink *z, const char *line)
 	uint32_t step;
 	int pid, status;
 
-	if (sscanf(line, "forked %" SCNu64 " %" SCNu32 " %d", &job, &step,
-		   &pid) == 3)
-		z->h->forked(z->arg, job, step, pid);
-	else if (sscanf(line, "failed %" SCNu64 " %" SCNu32 " %d", &job, &step,
-			&status) == 3)
-		z->h->forked(z->arg, job, step, -status);
+	if (sscanf(line, "failed %" SCNu64 " %" SCNu32 " %d", &job, &step,
+		   &status) == 3)
+		z->h->failed(z->arg, job, step, -status);
 	else if (sscanf(line, "exit %d %d", &pid, &status) == 2)
 		z->h->exited(z->arg, pid, status);
 	else

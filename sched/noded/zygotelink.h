@@ -7,8 +7,8 @@
 #include "sched/noded/place.h"
 
 struct zygotelink_handler {
-	/* pid < 0: -Exxx, it could not be forked. */
-	void (*forked)(void *arg, uint64_t job, uint32_t step, pid_t pid);
+	/* It could not fork the step daemon; code is -Exxx. */
+	void (*failed)(void *arg, uint64_t job, uint32_t step, int code);
 	void (*exited)(void *arg, pid_t pid, int status);
 	/* A new zygote is there; orders of the old one may be lost. */
 	void (*restarted)(void *arg);

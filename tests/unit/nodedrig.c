@@ -205,7 +205,8 @@ void rig_start(struct rig *r, const char *extra)
 
 	skip_unless_possible();
 	*r = (struct rig){ 0 };
-	strcpy(r->dir, "/tmp/om-rig-XXXXXX");
+	snprintf(r->dir, sizeof(r->dir), "%s/om-rig-XXXXXX",
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	assert_non_null(mkdtemp(r->dir));
 	chmod(r->dir, 0755);
 	snprintf(r->work, sizeof(r->work), "%s/work", r->dir);
