@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -60,6 +61,7 @@ void rig_ctld_start(struct rig *r)
 	r->pid = fork();
 	assert_true(r->pid >= 0);
 	if (r->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (r->limit) {
 			signal(SIGXFSZ, SIG_IGN);
 			setrlimit(RLIMIT_FSIZE, r->limit);
@@ -81,14 +83,36 @@ int rig_ctld_end(struct rig *r, int signo)
 	return status;
 }
 
-void rig_wait(struct rig *r, bool (*done)(void *arg), void *arg)
+/* OM_TEST_DUMP: a command to be run with OM_CONF before the test fails. */
+static void dump(const struct rig *r)
+{
+	const char *command = getenv("OM_TEST_DUMP");
+
+	setenv("OM_CONF", r->conf, 1);
+	if (command && system(command) != 0)
+		print_message("the dump failed\n");
+	for (unsigned i = 0; i < r->nodes; i++) {
+		const struct rig_step *s;
+
+		LL_FOREACH(r->node[i].held, s)
+			print_message("%s holds job=%llu step=%u inc=%u over=%d\n",
+				      r->node[i].name,
+				      (unsigned long long)s->job, s->step,
+				      s->inc, s->over);
+	}
+}
+
+void rig_wait_for(struct rig *r, bool (*done)(void *arg), const char *what,
+		  void *arg)
 {
 	int64_t end = om_mono_ns(om_loop_clock(r->loop)) +
 		      RIG_WAIT_MS * OM_NS_PER_MS;
 
 	while (!done(arg)) {
-		if (om_mono_ns(om_loop_clock(r->loop)) > end)
-			fail_msg("waited in vain");
+		if (om_mono_ns(om_loop_clock(r->loop)) > end) {
+			dump(r);
+			fail_msg("waited in vain: %s", what);
+		}
 		assert_true(om_loop_turn(r->loop, 50 * OM_NS_PER_MS, NULL) >= 0);
 	}
 }
@@ -275,6 +299,17 @@ static void on_end(struct rig_node *n, const Om__JobEnd *m)
 		om_conn_send(n->conn, OM_MSG_JOB_CLEAN, 0, &jc.base);
 }
 
+/* What ended since the registration was written is told now. */
+static void on_accepted(struct rig_node *n)
+{
+	const struct rig_step *s;
+
+	n->accepted = true;
+	LL_FOREACH(n->held, s)
+		if (s->over)
+			send_exit(n, s);
+}
+
 static void node_message(void *arg, struct om_conn *c, enum om_msg type,
 			 uint32_t id, const ProtobufCMessage *body)
 {
@@ -284,7 +319,7 @@ static void node_message(void *arg, struct om_conn *c, enum om_msg type,
 	(void)id;
 	switch (type) {
 	case OM_MSG_NODE_ACCEPTED:
-		n->accepted = true;
+		on_accepted(n);
 		break;
 	case OM_MSG_STEP_LAUNCH:
 		on_launch(n, (const Om__StepLaunch *)body);

@@ -81,7 +81,9 @@ void rig_ctld_start(struct rig *r);
 /* Sends the signal and reaps; returns the wait status. */
 int rig_ctld_end(struct rig *r, int signo);
 /* Turns the loop until done(arg) or for 20 s; then the test fails. */
-void rig_wait(struct rig *r, bool (*done)(void *arg), void *arg);
+void rig_wait_for(struct rig *r, bool (*done)(void *arg), const char *what,
+		  void *arg);
+#define rig_wait(r, done, arg) rig_wait_for(r, done, #done, arg)
 #define RIG_WAIT_MS 20000
 void rig_turns(struct rig *r, int64_t ns);
 
