@@ -57,17 +57,26 @@ def test_configuration_that_others_can_write_is_refused(cluster, folder):
 
 
 def test_state_that_others_can_read_is_refused(cluster):
-    state = cluster.folder / 'state'
-    os.chmod(state, 0o777)
+    state = cluster.folder / 'state' / 'state.db'
+    os.chmod(state, 0o644)
     pid = cluster.daemon('omctld')
     try:
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: str(state) in cluster.log('omctld'),
-                 'omctld to refuse its state folder')
+        wait_for(lambda: f'{state} is open to others' in cluster.log('omctld'),
+                 'omctld to refuse its state')
+        assert 'chmod 0600' in cluster.log('omctld')
     finally:
-        os.chmod(state, 0o700)
+        os.chmod(state, 0o600)
     wait_for(lambda: cluster.run('omctl', 'ping', '--timeout=1').code == 0,
              'omctld to be back')
+
+
+def test_state_folder_is_closed_to_others_whatever_it_was(cluster):
+    state = cluster.folder / 'state'
+    os.chmod(state, 0o777)
+    cluster.kill_daemon('omctld')
+    cluster.run('omctl', 'ping').ok()
+    assert state.stat().st_mode & 0o777 == 0o700
 
 
 def test_submit_waits_for_munge_and_goes_through(cluster, folder):

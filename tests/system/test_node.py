@@ -67,15 +67,16 @@ exit 6''')
 
 
 def test_node_cut_for_long_kills_what_was_given_up(cluster, folder):
-    job = start_on(cluster, folder, 'n3', '--requeue', script='''
-hostname >>began
-sleep 76.5''')
-    cluster.verb('cut', 'n3')
+    job = cluster.sub('--requeue', cwd=folder,
+                      script='hostname >>began; sleep 76.5')
+    node = cluster.wait_state(job, 'running')['nodelist']
+    wait_for(lambda: cluster.job_processes('sleep 76.5'), 'the script to begin')
+    cluster.verb('cut', node)
     wait_for(lambda: len((folder / 'began').read_text().split()) == 2,
              'the job to begin elsewhere', 30)
-    assert cluster.job_processes('sleep 76.5', ['n3'])
-    cluster.verb('heal', 'n3')
-    wait_for(lambda: not cluster.job_processes('sleep 76.5', ['n3']),
+    assert cluster.job_processes('sleep 76.5', [node])
+    cluster.verb('heal', node)
+    wait_for(lambda: not cluster.job_processes('sleep 76.5', [node]),
              'the old incarnation to be killed')
     info = cluster.job(job)
     assert info['state'] == 'running'
