@@ -291,6 +291,8 @@ static void task_over(struct step *s, pid_t pid, int status)
 		t->over = true;
 		t->status = status;
 		s->alive--;
+		if (s->stream)
+			step_stream_exit(s, t);
 		return;
 	}
 	/* else an orphan of the step, which came to us as the subreaper */

@@ -93,6 +93,8 @@ int step_stream_open(struct step *s, uint32_t i, struct taskio_files *f,
 void step_stream_started(struct step *s, struct taskio_files *f, int tty);
 /* A line of ours for the user's standard error. */
 void step_stream_say(struct step *s, const char *line);
+/* Tells the client at once that a task has ended. */
+void step_stream_exit(struct step *s, const struct step_task *t);
 /* No more tasks: true if everything was given away already. */
 bool step_stream_finish(struct step *s);
 

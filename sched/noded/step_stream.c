@@ -249,8 +249,23 @@ static void on_ready(void *arg, struct om_conn *c, const struct om_peer *peer)
 	m.key = s->launch->io_key;
 	om_conn_send(c, OM_MSG_IO_HELLO, 0, &m.base);
 	s->stream->ready = true;
+	for (uint32_t i = 0; i < s->req->tasks; i++)
+		if (s->task[i].over)
+			step_stream_exit(s, s->task + i);
 	hold_readers(s->stream, false);
 	check_done(s);
+}
+
+/* Before the client is there it is kept for on_ready. */
+void step_stream_exit(struct step *s, const struct step_task *t)
+{
+	Om__TaskExit m = OM__TASK_EXIT__INIT;
+
+	if (!s->stream->ready)
+		return;
+	m.rank = t->rank;
+	m.status = (uint32_t)t->status;
+	om_conn_send(s->stream->conn, OM_MSG_IO_EXIT, 0, &m.base);
 }
 
 static void stop_all(struct step_stream *st)
@@ -407,14 +422,20 @@ static int make_pty(struct step *s, uint32_t rank, struct taskio_files *f,
 	return 0;
 }
 
-/* Standard input goes to rank 0, or to all; the others read nothing. */
+/* Standard input goes to rank 0, to the one named, or to all; the others read
+ * nothing. */
 static bool gets_input(const struct step *s, uint32_t rank)
 {
 	const char *in = s->launch->std_in;
+	uint32_t named = 0;
 
 	if (s->launch->daemons || om_str_eq(in, "none"))
 		return false;
-	return rank == 0 || om_str_eq(in, "all");
+	if (om_str_eq(in, "all"))
+		return true;
+	if (in && *in && om_parse_u32(in, 0, UINT32_MAX, &named) < 0)
+		return false;
+	return rank == named;
 }
 
 int step_stream_open(struct step *s, uint32_t i, struct taskio_files *f,
