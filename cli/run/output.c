@@ -193,10 +193,14 @@ static int put_line(struct output *o, struct lane *l, uint32_t rank,
 }
 
 static int flush_part(struct output *o, struct lane *l, uint32_t rank,
-		      uint32_t stream, struct om_error *err)
+		      uint32_t stream, bool ends, struct om_error *err)
 {
 	int rc = 0;
 
+	/* Behind a label the next task's must begin a line. */
+	if (om_buf_len(&l->part) && o->config->label && ends &&
+	    om_buf_str(&l->part)[om_buf_len(&l->part) - 1] != '\n')
+		om_buf_addc(&l->part, '\n');
 	if (om_buf_len(&l->part))
 		rc = put_line(o, l, rank, stream, &l->part, err);
 	om_buf_reset(&l->part);
@@ -217,7 +221,7 @@ static int add_lines(struct output *o, struct lane *l, uint32_t rank,
 		if (om_buf_add(&l->part, p, n) < 0)
 			return om_fail_nomem(err);
 		if (end || om_buf_len(&l->part) > LINE_MAX_BYTES)
-			rc = flush_part(o, l, rank, stream, err);
+			rc = flush_part(o, l, rank, stream, false, err);
 		p += n;
 		len -= n;
 	}
@@ -238,7 +242,7 @@ int output_add(struct output *o, uint32_t rank, uint32_t stream,
 	if (rc < 0)
 		return rc;
 	if (!len)
-		return flush_part(o, l, rank, stream, err);
+		return flush_part(o, l, rank, stream, true, err);
 	if (o->config->direct)
 		return put(o, l, stream, data, len, err);
 	return add_lines(o, l, rank, stream, data, len, err);
@@ -283,7 +287,8 @@ void output_destroy(struct output *o)
 		return;
 	for (uint32_t i = 0; o->lane && i < 2 * o->config->tasks; i++) {
 		if (o->ours[0] && o->ours[1])
-			flush_part(o, &o->lane[i], i / 2, i % 2 + 1, NULL);
+			flush_part(o, &o->lane[i], i / 2, i % 2 + 1, true,
+				   NULL);
 		om_buf_fini(&o->lane[i].part);
 	}
 	outlet_destroy(o->ours[0]);

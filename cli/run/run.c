@@ -30,6 +30,14 @@ static void stop_failed(struct run *r, const struct om_error *err, int code)
 
 /* ---- the end */
 
+/* The highest; but where one failure ended the others, it is the cause. */
+static int final_code(const struct run *r)
+{
+	bool ended = r->options->daemons || r->options->kill_on_bad_exit;
+
+	return ended && r->first_bad ? r->first_bad : r->worst;
+}
+
 void run_check_over(struct run *r)
 {
 	if (r->state == RUN_OVER)
@@ -45,16 +53,14 @@ void run_check_over(struct run *r)
 		om_timer_start(r->grace_timer, GRACE_NS, 0);
 		return;
 	}
-	run_stop(r, r->options->daemons && r->first_bad ? r->first_bad :
-							  r->worst);
+	run_stop(r, final_code(r));
 }
 
 static void on_grace(void *arg)
 {
 	struct run *r = arg;
 
-	run_stop(r, r->options->daemons && r->first_bad ? r->first_bad :
-		    r->worst ? r->worst : r->step_over ? 0 : CLI_FAILED);
+	run_stop(r, r->step_over || r->worst ? final_code(r) : CLI_FAILED);
 }
 
 static void note_code(struct run *r, int code)
@@ -212,7 +218,8 @@ static void fill_launch(struct run *r)
 	m->io_key.data = (uint8_t *)hub_key(r->hub);
 	m->io_key.len = HUB_KEY;
 	/* Files are written here, where all output comes together. */
-	m->std_in = m->std_out = m->std_err = NULL;
+	m->std_out = m->std_err = NULL;
+	m->std_in = run_input_name(r);
 	if (!o->pty)
 		return;
 	m->has_pty_rows = m->has_pty_cols = true;
@@ -274,10 +281,10 @@ static int set_up(struct run *r, struct om_error *err)
 			 err);
 	if (rc < 0)
 		return rc;
+	rc = run_open_input(r, err);
 	fill_launch(r);
-	rc = fill_step(r, err);
 	if (rc == 0)
-		rc = run_open_input(r, err);
+		rc = fill_step(r, err);
 	if (rc == 0)
 		rc = run_watch_signals(r, err);
 	if (rc < 0)

@@ -43,6 +43,7 @@ struct run {
 	int input_fd;
 	uint32_t input_rank;		/* OM_RANK_ALL: to all */
 	uint32_t input_node;		/* HUB_ALL: to all */
+	char input_name[16];		/* for the nodes */
 
 	struct launch launch;
 	struct submit submit;
@@ -85,6 +86,8 @@ int run_step_created(struct run *r, const Om__StepCreated *m,
 void run_step_fini(struct run *r);
 extern const struct hub_handler run_hub_handler;
 int run_open_input(struct run *r, struct om_error *err);
+/* Which tasks get a pipe for their input: "all", "none", a rank. */
+char *run_input_name(struct run *r);
 
 /* run_signal.c */
 int run_watch_signals(struct run *r, struct om_error *err);

@@ -243,23 +243,19 @@ int run_open_input(struct run *r, struct om_error *err)
 	return r->input ? 0 : err->code;
 }
 
-/* ---- nodes */
-
-/* Tasks that get no input of ours must not wait for any. */
-static void end_input(struct run *r, uint32_t node)
+char *run_input_name(struct run *r)
 {
-	Om__IoData m = OM__IO_DATA__INIT;
-
-	m.stream = 0;
-	for (uint32_t k = r->first_rank[node]; k < r->first_rank[node + 1];
-	     k++) {
-		if (r->input && (r->input_rank == OM_RANK_ALL ||
-				 r->input_rank == k))
-			continue;
-		m.rank = k;
-		hub_send(r->hub, node, OM_MSG_IO_DATA, &m);
-	}
+	if (!r->input)
+		snprintf(r->input_name, sizeof(r->input_name), "none");
+	else if (r->input_rank == OM_RANK_ALL)
+		snprintf(r->input_name, sizeof(r->input_name), "all");
+	else
+		snprintf(r->input_name, sizeof(r->input_name), "%u",
+			 r->input_rank);
+	return r->input_name;
 }
+
+/* ---- nodes */
 
 static void on_node(void *arg, uint32_t node, bool up)
 {
@@ -269,7 +265,6 @@ static void on_node(void *arg, uint32_t node, bool up)
 		run_check_over(r);
 		return;
 	}
-	end_input(r, node);
 	if (r->options->pty)
 		run_send_window(r, node);
 	if (r->input && (r->input_node == node ||
