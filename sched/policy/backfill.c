@@ -221,12 +221,13 @@ static bool still_good(const struct om_sched *s, const struct om_reservation *r,
 	return r->job_id && r->epoch == s->epoch && r->start_ns > now_ns;
 }
 
-/* Does the first job of a come before that of b? */
-static bool ahead(const struct om_shape *a, const struct om_shape *b)
+/* Does the first job of a shape come before an entry of another? */
+static bool ahead(const struct om_shape *head, const struct om_shape *sh,
+		  const struct om_entry *e)
 {
-	if (a->part->priority != b->part->priority)
-		return a->part->priority > b->part->priority;
-	return om_shape_before(&a->order, &b->order);
+	if (head->part->priority != sh->part->priority)
+		return head->part->priority > sh->part->priority;
+	return om_shape_before(&head->order, &e->order);
 }
 
 static bool overlap(const struct om_part *a, const struct om_part *b)
@@ -239,10 +240,11 @@ static bool overlap(const struct om_part *a, const struct om_part *b)
 	return false;
 }
 
-/* Finds the promise of a partition that counts for a job of sh: that to the
+/* Finds the promise of a partition that counts for an entry of sh: that to the
  * first job in order, and before it, that can be told a time. */
 static int find_promise(struct om_sched *s, struct om_part *p,
-			const struct om_shape *sh, int64_t now_ns)
+			const struct om_shape *sh, const struct om_entry *e,
+			int64_t now_ns)
 {
 	struct om_treap *n = om_treap_first(p->shapes);
 	int rc = 0;
@@ -251,9 +253,10 @@ static int find_promise(struct om_sched *s, struct om_part *p,
 	     n = om_treap_after(p->shapes, n->key, n->id, UINT64_MAX)) {
 		struct om_shape *head = (struct om_shape *)n;
 
-		if (head == sh || !ahead(head, sh))
+		if (!ahead(head, sh, e))
 			return 0;
-		if (head->no_promise == s->epoch)
+		/* What fits now is kept back by others, not by want of room. */
+		if (head == sh || head->no_promise == s->epoch)
 			continue;
 		if (p->resv.job_id == n->id && still_good(s, &p->resv, now_ns))
 			return 1;
@@ -277,6 +280,16 @@ static void hold(struct om_sched *s, const struct om_reservation *r)
 	}
 }
 
+/* When it goes, those that were kept back for it are looked at again. */
+static void note_promised(struct om_sched *s, uint64_t job_id)
+{
+	const struct om_job *j = om_model_job(s->m, job_id);
+	struct om_entry *e = j ? j->queued : NULL;
+
+	if (e)
+		e->promised = true;
+}
+
 int om_backfill_check(struct om_sched *s, const struct om_shape *sh,
 		      const struct om_entry *e, int64_t now_ns,
 		      struct om_backfill *ret)
@@ -290,7 +303,7 @@ int om_backfill_check(struct om_sched *s, const struct om_shape *sh,
 
 		if (p->oversubscribe || !p->shapes || !overlap(p, sh->part))
 			continue;
-		rc = find_promise(s, p, sh, now_ns);
+		rc = find_promise(s, p, sh, e, now_ns);
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
@@ -300,6 +313,7 @@ int om_backfill_check(struct om_sched *s, const struct om_shape *sh,
 			ret->for_job = p->resv.job_id;
 		}
 		if (p->resv.start_ns < end_ns) {
+			note_promised(s, p->resv.job_id);
 			hold(s, &p->resv);
 			ret->held = true;
 		}
@@ -328,7 +342,8 @@ static bool take_extra(struct om_hold *extra, const struct om_share *sh)
 	return true;
 }
 
-static void shrink(struct om_reservation *r, const struct om_placement *p)
+static void shrink(struct om_sched *s, struct om_reservation *r,
+		   const struct om_placement *p)
 {
 	uint32_t i = 0, k = 0;
 
@@ -340,8 +355,10 @@ static void shrink(struct om_reservation *r, const struct om_placement *p)
 			i++;
 		else if (r->part[i].at > at)
 			k++;
-		else if (!take_extra(&r->part[i++].extra, p->share + k++))
+		else if (!take_extra(&r->part[i++].extra, p->share + k++)) {
 			r->job_id = 0;
+			s->head_gone = true;
+		}
 	}
 }
 
@@ -351,5 +368,5 @@ void om_backfill_started(struct om_sched *s, const struct om_placement *p,
 	for (uint32_t i = 0; i < s->parts; i++)
 		if (s->part[i].resv.job_id &&
 		    s->part[i].resv.start_ns < end_ns)
-			shrink(&s->part[i].resv, p);
+			shrink(s, &s->part[i].resv, p);
 }

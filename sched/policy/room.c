@@ -128,6 +128,11 @@ static uint64_t fit_load(double limit, double load, uint32_t cpus)
 	if (load > limit)
 		return 0;
 	k = floor((limit - load) / cpus) + 1;
+	/* The quotient is rounded; the rule is about the sum. */
+	if (load + k * cpus <= limit)
+		k++;
+	else if (load + (k - 1) * cpus > limit)
+		k--;
 	return k < 4e9 ? (uint64_t)k : UINT32_MAX;
 }
 

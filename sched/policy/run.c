@@ -12,6 +12,8 @@
 
 /* Shapes without room that one turn tries before it lets others work. */
 #define TRIES_MAX 1000
+/* Jobs of a shape tried in place of its first, which is too long. */
+#define BEHIND_MAX 8
 /* Of these, the smallest are remembered to spare larger ones the try. */
 #define SMALL_MAX 16
 
@@ -190,13 +192,25 @@ static int place_single(struct turn *t, struct om_shape *sh,
 	return 1;
 }
 
+/* The first in the shape after e that is over by then, or NULL. */
+static struct om_entry *next_short(const struct turn *t,
+				   const struct om_shape *sh,
+				   const struct om_entry *e, int64_t by_ns)
+{
+	uint64_t max_s = by_ns > t->now_ns ?
+		(uint64_t)(by_ns - t->now_ns) / 1000000000 : 0;
+
+	return (struct om_entry *)om_treap_after(sh->jobs, e->order.key,
+						 e->order.id, max_s);
+}
+
 /*
  * The first job of the shape is in the way of a promise on the nodes that
- * are cheapest. On others perhaps, or one behind it that is short enough?
+ * are cheapest. On others perhaps? Or one behind it that is short enough, for
+ * the promises to all that are before that one?
  */
 static int start_around(struct turn *t, struct om_shape *sh,
-			const struct om_backfill *b,
-			const struct om_placement *p)
+			struct om_backfill b, const struct om_placement *p)
 {
 	struct om_entry *e = om_shape_first(sh);
 	struct om_place where = om_sched_place(t->s, true);
@@ -209,16 +223,18 @@ static int start_around(struct turn *t, struct om_shape *sh,
 		om_placement_fini(&other);
 		return rc < 0 ? rc : 1;
 	}
-	if (rc < 0)
-		return rc;
-	e = (struct om_entry *)om_treap_after(
-		sh->jobs, e->order.key, e->order.id,
-		b->by_ns > t->now_ns ?
-			(uint64_t)(b->by_ns - t->now_ns) / 1000000000 : 0);
-	if (!e)
-		return 0;
-	rc = start(t, e, p);
-	return rc < 0 ? rc : 1;
+	for (int i = 0; rc == 0 && i < BEHIND_MAX; i++) {
+		e = next_short(t, sh, e, b.by_ns);
+		if (!e)
+			return 0;
+		rc = om_backfill_check(t->s, sh, e, t->now_ns, &b);
+		om_backfill_release(t->s);
+		if (rc == 0 && !b.held) {
+			rc = start(t, e, p);
+			return rc < 0 ? rc : 1;
+		}
+	}
+	return rc;
 }
 
 static int try_placed(struct turn *t, struct om_shape *sh,
@@ -231,7 +247,7 @@ static int try_placed(struct turn *t, struct om_shape *sh,
 	if (rc < 0)
 		return rc;
 	if (b.held) {
-		rc = start_around(t, sh, &b, p);
+		rc = start_around(t, sh, b, p);
 		if (rc == 0)
 			failed(t, sh, true);
 		return rc;

@@ -43,6 +43,7 @@ struct om_entry {
 	uint64_t behind;		/* OM_ENTRY_SINGLE: that job */
 	uint32_t at;			/* place in heap or list */
 	uint8_t state;			/* enum om_entry_state */
+	bool promised;			/* others were kept back for it */
 };
 
 struct om_shape_key {

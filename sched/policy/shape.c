@@ -230,9 +230,7 @@ void om_shape_add(struct om_sched *s, struct om_shape *sh, struct om_entry *e)
 void om_shape_remove(struct om_sched *s, struct om_shape *sh,
 		     struct om_entry *e)
 {
-	/* Others may have been kept back for its sake. */
-	if (sh->part->resv.job_id == e->order.id)
-		s->head_gone = true;
+	s->head_gone |= e->promised;
 	om_treap_remove(&sh->jobs, &e->order);
 	sh->part->ready--;
 	relist(sh);

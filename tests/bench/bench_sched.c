@@ -24,6 +24,8 @@
 
 #include "tests/unit/model_fixture.h"
 
+#define REPEAT 3
+
 enum mix { MIX_ARRAY, MIX_SAME, MIX_SHAPES, MIX_GANGS };
 
 struct bench {
@@ -165,6 +167,21 @@ static struct result measure(const struct bench *b, uint32_t pending,
 	};
 }
 
+/* Others use the machine too: the best of some runs is the measure. */
+static struct result best_of(const struct bench *b, uint32_t pending,
+			     uint32_t starts)
+{
+	struct result best = measure(b, pending, starts);
+
+	for (int i = 1; i < REPEAT; i++) {
+		struct result r = measure(b, pending, starts);
+
+		if (r.sched_us < best.sched_us)
+			best = r;
+	}
+	return best;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct bench list[] = {
@@ -193,9 +210,9 @@ int main(int argc, char **argv)
 
 		if (!strstr(list[i].name, only))
 			continue;
-		few = measure(list + i, list[i].mix == MIX_ARRAY ?
+		few = best_of(list + i, list[i].mix == MIX_ARRAY ?
 					       starts + 100 : 100, starts);
-		many = measure(list + i, pending, starts);
+		many = best_of(list + i, pending, starts);
 
 		printf("%-24s %10.2f %10.2f %12.2f %8.2f\n", list[i].name,
 		       few.sched_us, many.sched_us, many.all_us,
