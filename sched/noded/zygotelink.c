@@ -56,16 +56,20 @@ static void on_packet(void *arg, int fd, int events)
 {
 	struct zygotelink *z = arg;
 	char line[256];
-	ssize_t n;
 
 	(void)events;
-	while (z->fd == fd &&
-	       (n = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT)) > 0) {
+	while (z->fd == fd) {
+		ssize_t n = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			hang_up(z);	/* on_end starts the next */
+			return;
+		}
 		line[n] = '\0';
 		hear(z, line);
 	}
-	if (z->fd == fd && (n == 0 || (errno != EAGAIN && errno != EINTR)))
-		hang_up(z);	/* on_end starts the next */
 }
 
 static int spawn(struct zygotelink *z, int fd, pid_t *ret)
