@@ -191,7 +191,9 @@ static int query(struct omq *q, struct session *s)
 	}
 	if (!r)
 		return rc;
-	rc = show(q, r);
+	rc = q->start ? omq_fill_starts(s, r) : 0;
+	if (rc == 0)
+		rc = show(q, r);
 	om__job_list_reply__free_unpacked(r, NULL);
 	return rc;
 }

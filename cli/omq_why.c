@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* omq_why: every reason with its numbers, an estimate, and what would help. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/common/filter.h"
 #include "cli/common/jobfields.h"
@@ -107,4 +109,38 @@ int omq_why(struct session *s, const char *text, bool json)
 	}
 	om__job_info__free_unpacked(job, NULL);
 	return -rc;
+}
+
+static int fill_start(struct session *s, Om__JobInfo *j)
+{
+	Om__JobWhy msg = OM__JOB_WHY__INIT;
+	Om__JobWhyReply *r;
+	int rc;
+
+	msg.job_id = j->job_id;
+	rc = session_ask(s, OM_MSG_JOB_WHY, &msg, OM_MSG_JOB_WHY_REPLY, &r);
+	if (rc < 0)
+		return -rc;
+	j->start_ns = r->has_start_ns ? r->start_ns : 0;
+	if (r->n_reason) {
+		free(j->reason_text);
+		j->reason_text = strdup(r->reason[0]->text);
+	}
+	om__job_why_reply__free_unpacked(r, NULL);
+	return 0;
+}
+
+int omq_fill_starts(struct session *s, Om__JobListReply *r)
+{
+	size_t asked = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < r->n_job && rc == 0; i++)
+		if (r->job[i]->state == OM__JOB_STATE__PENDING &&
+		    asked++ < OMQ_WHY_MAX)
+			rc = fill_start(s, r->job[i]);
+	if (asked > OMQ_WHY_MAX)
+		say_note("reasons are told for the first %d jobs only",
+			 OMQ_WHY_MAX);
+	return rc;
 }

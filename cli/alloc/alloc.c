@@ -27,7 +27,6 @@ struct alloc {
 	struct submit submit;
 	uint64_t job_id;
 	bool running, job_over;
-	char waiting[256];		/* why it waits */
 	struct om_timer *say_timer, *kill_timer;
 	struct alloc_env env;
 	struct om_child *child;
@@ -163,25 +162,18 @@ static void on_say_timer(void *arg)
 {
 	struct alloc *a = arg;
 
-	if (!a->options->quiet)
-		say_note("job %llu waits%s%s", (unsigned long long)a->job_id,
-			 a->waiting[0] ? ": " : "", a->waiting);
+	if (!a->options->quiet && !a->running && !a->job_over)
+		attach_say_waiting(a->attach, a->job_id);
 }
 
 static void on_job_event(struct alloc *a, const Om__JobEvent *m)
 {
-	const Om__JobInfo *j = m->job;
-
 	if (m->job_id != a->job_id || a->job_over)
 		return;
 	if (state_is_over(m->state))
 		on_over(a, m);
 	else if (m->state == OM__JOB_STATE__RUNNING)
 		on_running(a, m);
-	else if (j && j->reason)
-		snprintf(a->waiting, sizeof(a->waiting), "%s%s%s", j->reason,
-			 j->reason_text ? ": " : "",
-			 j->reason_text ? j->reason_text : "");
 }
 
 static void on_message(void *arg, enum om_msg type,

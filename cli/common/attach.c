@@ -280,3 +280,20 @@ void attach_cancel(struct attach *a, uint64_t job_id)
 {
 	control(a, OM__JOB_VERB__CANCEL, job_id, 0);
 }
+
+void attach_say_waiting(struct attach *a, uint64_t job_id)
+{
+	Om__JobWhy msg = OM__JOB_WHY__INIT;
+	struct om_error err = OM_ERROR_INIT;
+	Om__JobWhyReply *r = NULL;
+
+	msg.job_id = job_id;
+	if (attach_ask(a, OM_MSG_JOB_WHY, &msg, OM_MSG_JOB_WHY_REPLY, &r,
+		       &err) < 0 || !r->n_reason)
+		say_note("job %llu waits", (unsigned long long)job_id);
+	else
+		say_note("job %llu waits: %s: %s", (unsigned long long)job_id,
+			 r->reason[0]->token, r->reason[0]->text);
+	if (r)
+		om__job_why_reply__free_unpacked(r, NULL);
+}

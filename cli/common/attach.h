@@ -40,5 +40,7 @@ int attach_ask(struct attach *a, enum om_msg type, const void *msg,
 /* The job is over for us: gives its nodes back, with the command's fate. */
 void attach_finish(struct attach *a, uint64_t job_id, int exit_code);
 void attach_cancel(struct attach *a, uint64_t job_id);
+/* Says on standard error why the job waits. */
+void attach_say_waiting(struct attach *a, uint64_t job_id);
 
 #endif

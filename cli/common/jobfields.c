@@ -63,8 +63,6 @@ FIELD_TEXT(partition)
 FIELD_TEXT(account)
 FIELD_TEXT(comment)
 FIELD_TEXT(nodelist)
-FIELD_TEXT(reason)
-FIELD_TEXT(reason_text)
 FIELD_TEXT(cwd)
 FIELD_TEXT(std_out)
 FIELD_TEXT(submit_host)
@@ -94,6 +92,25 @@ TEXT(text_kind) { (void)now_ns; add_text(out, kind_name(j->kind)); }
 TEXT(text_migrate) { (void)now_ns; add_text(out, migrate_name(j->migrate)); }
 TEXT(text_uid) { (void)now_ns; jobid_add_u64(out, j->uid); }
 TEXT(text_gid) { (void)now_ns; jobid_add_u64(out, j->gid); }
+
+/* What kept a job waiting says nothing once it runs or has done well. */
+bool jobfield_has_reason(const Om__JobInfo *j)
+{
+	return j->reason && *j->reason && j->state != OM__JOB_STATE__RUNNING &&
+	       j->state != OM__JOB_STATE__COMPLETED;
+}
+TEXT(text_reason)
+{
+	(void)now_ns;
+	if (jobfield_has_reason(j))
+		add_text(out, j->reason);
+}
+TEXT(text_reason_text)
+{
+	(void)now_ns;
+	if (jobfield_has_reason(j))
+		add_text(out, j->reason_text);
+}
 
 /* Where it runs, or in brackets why it does not. */
 TEXT(text_where)

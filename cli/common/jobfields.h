@@ -27,6 +27,8 @@ extern const struct jobfield jobfields[];
 int jobfield_parse_list(const char *text, const struct jobfield **list,
 			int max, struct om_error *err);
 
+/* Has it a reason that tells something? */
+bool jobfield_has_reason(const Om__JobInfo *j);
 /* Seconds it has run, or ran; -1 before it started. */
 int64_t jobfield_elapsed(const Om__JobInfo *j, int64_t now_ns);
 

@@ -114,17 +114,8 @@ static void on_waiting(void *arg)
 {
 	struct run *r = arg;
 
-	if (!r->options->quiet)
-		say_note("job %llu waits%s%s", (unsigned long long)r->job_id,
-			 r->waiting_text[0] ? ": " : "", r->waiting_text);
-}
-
-static void keep_reason(struct run *r, const Om__JobInfo *info)
-{
-	if (info && info->reason)
-		snprintf(r->waiting_text, sizeof(r->waiting_text), "%s%s%s",
-			 info->reason, info->reason_text ? ": " : "",
-			 info->reason_text ? info->reason_text : "");
+	if (!r->options->quiet && r->state == RUN_WAITING)
+		attach_say_waiting(r->attach, r->job_id);
 }
 
 static void on_job_event(struct run *r, const Om__JobEvent *m)
@@ -147,8 +138,6 @@ static void on_job_event(struct run *r, const Om__JobEvent *m)
 			run_check_over(r);
 		else
 			run_stop(r, r->worst);
-	} else {
-		keep_reason(r, m->job);
 	}
 }
 
@@ -158,6 +147,7 @@ static void on_step_event(struct run *r, const Om__StepEvent *m)
 	    !state_is_over(m->state))
 		return;
 	r->step_over = true;
+	r->step_state = m->state;
 	tell_end(r, r->own_job ? "job" : "step of job", m->state, m->text);
 	note_code(r, submit_exit_code(m->state, m->exit_code, m->exit_signal));
 	run_check_over(r);
@@ -317,7 +307,11 @@ static void clean_up(struct run *r)
 	input_destroy(r->input);
 	output_destroy(r->output);
 	terminal_restore();
-	if (r->attach && r->own_job && r->job_id && !r->job_over)
+	/* A job that ran into a limit or was cancelled ends by itself, as what
+	 * it is; a code of ours would hide that. */
+	if (r->attach && r->own_job && r->job_id && !r->job_over &&
+	    (!r->step_over || r->step_state == OM__JOB_STATE__COMPLETED ||
+	     r->step_state == OM__JOB_STATE__FAILED))
 		attach_finish(r->attach, r->job_id, r->exit_code);
 	attach_destroy(r->attach);
 	hub_destroy(r->hub);

@@ -60,13 +60,13 @@ struct run {
 	uint32_t *rank_node_index;
 
 	struct om_timer *waiting_timer;	/* to say that the job waits */
-	char waiting_text[256];
 	struct om_timer *grace_timer;	/* for output after the end */
 	struct om_timer *kill_timer;	/* SIGKILL after SIGTERM */
 	bool killing;
 	int64_t interrupt_ns;		/* of the last SIGINT */
 
 	bool step_over;
+	Om__JobState step_state;	/* how */
 	int worst;			/* exit code of the tasks so far */
 	int first_bad;			/* the first that was not 0 */
 	int exit_code;
