@@ -43,6 +43,15 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void ignore_message(struct rig_client *c, enum om_msg type, uint32_t id,
+			   const ProtobufCMessage *body)
+{
+	(void)c;
+	(void)type;
+	(void)id;
+	(void)body;
+}
+
 static void a_job_runs_and_its_exit_code_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -117,6 +126,131 @@ static void a_dependent_job_starts_after_the_other_is_done(void **state)
 			rig_node_exit(f->r.node + i, first, OM_STEP_BATCH, 0);
 	rig_free(rig_wait_job(&f->c, second));
 	assert_int_equal(f->r.executions, 2);
+}
+
+/* The code with which a submit is refused. */
+static int refusal(struct rig_client *c, const struct rig_job *j)
+{
+	Om__Reply *r = rig_next(c, rig_send_submit(c, j), OM_MSG_REPLY);
+	int code = r->code;
+
+	assert_true(r->text && *r->text);
+	rig_free(r);
+	return code;
+}
+
+static void a_dependency_on_what_is_over_is_judged_at_once(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t good = rig_submit(&f->c, &(struct rig_job){ .code = 0 });
+	uint64_t bad = rig_submit(&f->c, &(struct rig_job){ .code = 1 });
+
+	rig_free(rig_wait_job(&f->c, good));
+	rig_free(rig_wait_job(&f->c, bad));
+	rig_free(rig_wait_job(&f->c, rig_submit(&f->c, &(struct rig_job){
+						.after_ok = good })));
+	assert_int_equal(refusal(&f->c, &(struct rig_job){ .after_ok = bad }),
+			 -EINVAL);
+	assert_int_equal(refusal(&f->c, &(struct rig_job){ .after_ok = 4711 }),
+			 -EINVAL);
+}
+
+static void a_dependency_that_can_never_be_says_so(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobListReply *l;
+	struct rig_node *n;
+	uint64_t first, second;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	first = rig_submit(&f->c, &(struct rig_job){ 0 });
+	second = rig_submit(&f->c, &(struct rig_job){ .after_ok = first });
+	rig_wait_state(&f->c, first, S(RUNNING));
+	n = f->r.node + (rig_node_step(f->r.node, first, OM_STEP_BATCH) == NULL);
+	rig_node_exit(n, first, OM_STEP_BATCH, 1 << 8);
+	rig_free(rig_wait_job(&f->c, first));
+	l = rig_list(&f->c, second);
+	assert_int_equal(l->n_job, 1);
+	assert_string_equal(l->job[0]->reason, "DependencyNeverSatisfied");
+	rig_free(l);
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__CANCEL, second), 0);
+}
+
+static void tasks_of_an_array_are_cancelled_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobControl m = OM__JOB_CONTROL__INIT;
+	Om__JobFilter filter = OM__JOB_FILTER__INIT;
+	Om__ArrayTask at = OM__ARRAY_TASK__INIT, *list = &at;
+	Om__JobWait w = OM__JOB_WAIT__INIT;
+	Om__JobInfo *j;
+	Om__JobListReply *l;
+	uint64_t id;
+
+	id = rig_submit(&f->c, &(struct rig_job){ .array = "1-10",
+						  .hold = true });
+	w.job_id = id + 5;
+	om_conn_send(f->c.conn, OM_MSG_JOB_WAIT, 7777, &w.base);
+	at.array_id = id;
+	at.tasks = (char *)(uintptr_t)"4-6,99";
+	filter.array_task = &list;
+	filter.n_array_task = 1;
+	m.verb = OM__JOB_VERB__CANCEL;
+	m.filter = &filter;
+	rig_free(rig_call(&f->c, OM_MSG_JOB_CONTROL, &m.base,
+			  OM_MSG_JOB_CONTROL_REPLY));
+	j = rig_next(&f->c, 7777, OM_MSG_JOB_INFO);
+	assert_int_equal(j->state, S(CANCELLED));
+	assert_int_equal(j->array_index, 5);
+	rig_free(j);
+	l = rig_list(&f->c, id);
+	assert_string_equal(l->job[0]->array_pending, "1-3,7-10");
+	rig_free(l);
+	assert_int_equal(rig_control(&f->c, OM__JOB_VERB__RELEASE, id), 0);
+	rig_free(rig_wait_job(&f->c, id));
+	assert_int_equal(f->r.executions, 7);
+}
+
+static void bad_submits_are_refused_with_a_reason(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(refusal(&f->c, &(struct rig_job){ .array = "x" }),
+			 -EINVAL);
+	assert_int_equal(refusal(&f->c, &(struct rig_job){ .array = "1-9999999" }),
+			 -EINVAL);
+	assert_true(refusal(&f->c, &(struct rig_job){ .tasks = 100000 }) < 0);
+	assert_true(refusal(&f->c, &(struct rig_job){ .name = "a\nb" }) < 0);
+}
+
+/* It asks and asks and never reads: others are served, it is cut off. */
+static void a_client_that_does_not_read_is_cut_off(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_client deaf = { .rig = &f->r };
+	Om__JobList m = OM__JOB_LIST__INIT;
+	Om__JobFilter filter = OM__JOB_FILTER__INIT;
+	char name[256];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 2000; i++)
+		rig_free(rig_next(&f->c, rig_send_submit(&f->c,
+			&(struct rig_job){ .hold = true, .name = name }),
+			OM_MSG_SUBMITTED));
+	rig_client_connect(&f->r, &deaf);
+	om_conn_pause(deaf.conn, true);
+	m.filter = &filter;
+	for (int i = 0; i < 800; i++)
+		om_conn_send(deaf.conn, OM_MSG_JOB_LIST, 1, &m.base);
+	rig_turns(&f->r, 2 * OM_NS_PER_S);
+	rig_free(rig_list(&f->c, 1));
+	/* What it has not read yet it may; then comes the end. */
+	deaf.on_message = ignore_message;
+	om_conn_pause(deaf.conn, false);
+	while (!deaf.lost)
+		rig_turns(&f->r, 10 * OM_NS_PER_MS);
+	rig_client_close(&deaf);
 }
 
 static void a_cancelled_job_is_killed_and_says_so(void **state)
@@ -685,6 +819,11 @@ int main(void)
 		T(an_array_runs_each_task_once),
 		T(a_held_job_waits_for_its_release),
 		T(a_dependent_job_starts_after_the_other_is_done),
+		T(a_dependency_on_what_is_over_is_judged_at_once),
+		T(a_dependency_that_can_never_be_says_so),
+		T(tasks_of_an_array_are_cancelled_one_by_one),
+		T(bad_submits_are_refused_with_a_reason),
+		T(a_client_that_does_not_read_is_cut_off),
 		T(a_cancelled_job_is_killed_and_says_so),
 		T(a_requeued_job_has_a_new_incarnation),
 		T(a_node_that_is_cut_off_keeps_its_job),
