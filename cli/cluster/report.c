@@ -20,6 +20,7 @@
 
 #define ASK_NS (2 * OM_NS_PER_S)
 #define POLL_NS (30 * OM_NS_PER_MS)
+#define ANSWER_NS (20 * OM_NS_PER_S)	/* for omctld to answer at all */
 #define LOG_LINES 3
 
 /* omctld's list of nodes, owned; NULL and err if it does not answer. */
@@ -143,7 +144,7 @@ int report_wait(const struct cluster *c, int64_t timeout_ns,
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	const struct om_clock *clock = om_clock_system();
-	int64_t deadline = om_mono_ns(clock) + timeout_ns;
+	int64_t begun = om_mono_ns(clock), waited;
 	const struct cluster_node *nodes[CLUSTER_NODES_MAX];
 	Om__NodeListReply *list;
 	bool answered;
@@ -156,7 +157,8 @@ int report_wait(const struct cluster *c, int64_t timeout_ns,
 		free_list(list);
 		if (answered && n == 0)
 			return 0;
-		if (om_mono_ns(clock) >= deadline)
+		waited = om_mono_ns(clock) - begun;
+		if (waited >= timeout_ns || (!answered && waited >= ANSWER_NS))
 			return fail_missing(c, nodes, n, answered, err);
 		nanosleep(&pause, NULL);
 	}

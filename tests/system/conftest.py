@@ -23,7 +23,7 @@ def users():
 
 @pytest.fixture(scope='session')
 def session_cluster(users):
-    c = Cluster('check', '10.94.0.0/24', nodes=3,
+    c = Cluster('check', '10.197.0.0/24', nodes=3,
                 options=('--cpus=2', '--cpu-share=200'))
     c.down()
     try:

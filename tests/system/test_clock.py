@@ -27,7 +27,7 @@ export FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
 exec {PREFIX}/sbin/omctld "$@"
 ''')
     (top / 'omctld').chmod(0o755)
-    c = Cluster('clock', '10.98.1.0/24', nodes=1, conf='node_timeout = 5s\n',
+    c = Cluster('clock', '10.197.4.0/24', nodes=1, conf='node_timeout = 5s\n',
                 omcluster=top / 'omcluster')
     try:
         c.up()

@@ -59,7 +59,7 @@ def test_node_that_was_restarted_is_empty_and_has_another_boot_id(cluster):
 
 def test_share_of_processor_time_is_kept(cluster):
     """A node with a quarter of a processor gets a quarter of one."""
-    c = Cluster('share', '10.95.0.0/24', nodes=1, conf='',
+    c = Cluster('share', '10.197.1.0/24', nodes=1, conf='',
                 options=('--cpu-share=25',))
     try:
         c.up()
@@ -75,9 +75,9 @@ print(time.process_time())
 
 
 def test_network_in_use_is_refused_and_nothing_stays(cluster):
-    result = omcluster('up', '1', '--name=clash', '--network=10.94.0.0/24')
+    result = omcluster('up', '1', '--name=clash', '--network=10.197.0.0/24')
     assert result.returncode == 1
-    assert '10.94.0.0/24' in result.stderr and '--network' in result.stderr
+    assert '10.197.0.0/24' in result.stderr and '--network' in result.stderr
     assert not Path('/run/openmosix/cluster-clash').exists()
     assert not Path('/sys/class/net/omc-clash').exists()
 
@@ -114,7 +114,7 @@ def traces(name):
 
 
 def test_down_leaves_nothing_behind(users):
-    c = Cluster('gone', '10.96.0.0/24', nodes=2, conf='')
+    c = Cluster('gone', '10.197.2.0/24', nodes=2, conf='')
     c.down()
     try:
         c.up()

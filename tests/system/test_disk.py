@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A disk that is full, under omctld and under a job."""
+import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,12 @@ from harness import Cluster, wait_for
 
 
 @pytest.fixture
-def small(users, tmp_path):
+def small(users):
     """A cluster of one node whose state lies on a disk of 3 MiB."""
+    tmp_path = tempfile.mkdtemp(prefix='omtest-', dir='/run')
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=3m,mode=0755', 'none',
                     tmp_path], check=True)
-    c = Cluster('disk', '10.97.0.0/24', nodes=1, conf='',
+    c = Cluster('disk', '10.197.3.0/24', nodes=1, conf='',
                 options=(f'--state={tmp_path}/state',))
     try:
         c.up()
@@ -21,6 +24,7 @@ def small(users, tmp_path):
     finally:
         c.down()
         subprocess.run(['umount', '-l', tmp_path], check=True)
+        os.rmdir(tmp_path)
 
 
 def fill(path):
@@ -41,8 +45,10 @@ def test_full_disk_refuses_promises_and_loses_nothing(small, folder):
     kept = [cluster.sub('--hold', f'--job-name=kept{i}', script='true',
                         cwd=folder) for i in range(5)]
     ballast = fill(disk)
-    answers = [cluster.run('omsub', '--parsable', '--hold', '--wrap', 'true',
-                           '--timeout=1', cwd=folder) for _ in range(4)]
+    # large ones: what is free within the files is soon used up
+    (folder / 'large').write_text('#!/bin/sh\n' + '# filler\n' * 60000)
+    answers = [cluster.run('omsub', '--parsable', '--hold', '--timeout=1',
+                           'large', cwd=folder) for _ in range(4)]
     promised = [int(a.out) for a in answers if a.code == 0]
     assert any(a.code != 0 for a in answers), answers
     assert all(a.err for a in answers if a.code != 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import TOP
+from harness import TOP, wait_for
 
 MPI = TOP / 'tests' / 'mpi'
 
@@ -56,7 +56,6 @@ def test_mpirun_is_killed_with_its_job(cluster, folder, programs):
     job = cluster.sub('-n', '4', '-N', '2', script='mpirun sleep 81.5',
                       cwd=folder)
     cluster.wait_state(job, 'running')
-    from harness import wait_for
     wait_for(lambda: len(cluster.job_processes('sleep 81.5')) >= 4, 'the ranks')
     cluster.run('omcancel', str(job)).ok()
     cluster.wait_over(job)
@@ -78,8 +77,8 @@ def test_exit_code_of_mpirun_is_the_jobs(cluster, folder):
 
 def test_mpich_uses_the_nodes_and_slots_of_the_job(cluster, folder, programs):
     text = batch(cluster, folder,
-                 f'mpiexec.mpich hostname; mpiexec.mpich {programs}/ring.mpich',
-                 '-n', '4', '-N', '2')
+                 f'mpiexec.mpich hostname; mpiexec.mpich {programs}/ring.mpich 3',
+                 '-n', '4', '-N', '2', deadline=120)  # its ranks spin
     hosts = [line for line in text.splitlines() if line in ('n1', 'n2', 'n3')]
     assert len(hosts) == 4 and len(set(hosts)) == 2, text
 
