@@ -324,6 +324,18 @@ static struct nstep *add_step(struct njob *j, const Om__StepLaunch *m)
 	return s;
 }
 
+struct nstep *jobs_stray(struct njob *j, uint32_t id)
+{
+	Om__StepLaunch m = OM__STEP_LAUNCH__INIT;
+	struct nstep *s;
+
+	m.step_id = id;
+	s = add_step(j, &m);
+	if (s)
+		s->state = NSTEP_AWAY;
+	return s;
+}
+
 static void postpone(struct njob *j, const Om__StepLaunch *m)
 {
 	size_t len = om__step_launch__get_packed_size(m);

@@ -99,6 +99,7 @@ struct nstep {
 	struct nstep *prev, *next;
 };
 
+struct loose;
 struct outbox;
 struct ctldlink;
 struct readings;
@@ -115,6 +116,7 @@ struct noded {
 	int step_fd;			/* RUN/node/omnoded.sock */
 	struct om_watch *step_watch;
 	struct om_defer retry;		/* launches that were lost */
+	struct loose *loose;		/* connections, see nsteps.c */
 	struct readings *readings;
 	struct njob *jobs;
 	uint64_t gone[256];	/* jobs cleaned lately, a ring */
@@ -133,6 +135,8 @@ void jobs_gone(struct noded *n, struct njob *j);
 bool jobs_was_here(const struct noded *n, uint64_t id, uint32_t inc);
 struct nstep *jobs_step(struct njob *j, uint32_t id);
 void jobs_step_free(struct nstep *s);
+/* A step of which nothing but its step daemon is known; NULL: no memory. */
+struct nstep *jobs_stray(struct njob *j, uint32_t id);
 /* Tells omctld that s will not run, and forgets it. */
 void jobs_refuse(struct nstep *s, int code, const char *text);
 void jobs_zygote_is_back(struct noded *n);
@@ -148,6 +152,7 @@ void nstep_kill(struct nstep *s, const Om__StepKill *m);
 void nstep_limit(struct nstep *s, int64_t end_ns);
 /* A step daemon that was there before us. */
 void nstep_accept(struct noded *n, int fd);
+void nstep_drop_loose(struct noded *n);
 /* exit is copied; s is freed. */
 void nstep_over(struct nstep *s, const Om__StepExit *exit);
 int nstep_set_tasks(struct nstep *s, const Om__StepStarted *m);

@@ -26,13 +26,68 @@ static void send_ack(struct om_conn *c, uint64_t job, uint32_t step,
 	om_conn_send(c, OM_MSG_STEP_ACK, 0, &m.base);
 }
 
-/* Its report is taken, so it may end; the connection's end is nobody's. */
+/*
+ * A connection that belongs to no step: not yet (its step daemon has not said
+ * whose it is), or no more (the acknowledgement is on its way).
+ */
+struct loose {
+	struct noded *noded;
+	struct om_conn *conn;
+	struct loose *prev, *next;
+};
+
+static struct loose *loose_add(struct noded *n)
+{
+	struct loose *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->noded = n;
+	DL_APPEND(n->loose, l);
+	return l;
+}
+
+static void loose_free(struct loose *l)
+{
+	DL_DELETE(l->noded->loose, l);
+	om_conn_destroy(l->conn);
+	free(l);
+}
+
+static void loose_closed(void *arg, struct om_conn *c,
+			 const struct om_error *err)
+{
+	(void)c;
+	(void)err;
+	loose_free(arg);
+}
+
+static const struct om_conn_handler parting = {
+	.closed = loose_closed,
+};
+
+void nstep_drop_loose(struct noded *n)
+{
+	struct loose *l, *next;
+
+	DL_FOREACH_SAFE(n->loose, l, next)
+		loose_free(l);
+}
+
+/* Its report is taken, so it may end. */
 static void let_go(struct nstep *s)
 {
 	struct om_conn *c = om_take(s->conn);
+	struct loose *l = loose_add(s->job->noded);
 
+	if (!l) {
+		/* It will tell the next omnoded, which knows it already. */
+		om_conn_destroy(c);
+		return;
+	}
+	l->conn = c;
 	send_ack(c, s->job->id, s->id, s->job->inc);
-	om_conn_set_arg(c, NULL);
+	om_conn_set_handler(c, &parting, l);
 	om_conn_finish(c);
 }
 
@@ -168,8 +223,6 @@ static void on_message(void *arg, struct om_conn *c, enum om_msg type,
 
 	(void)c;
 	(void)id;
-	if (!s)
-		return;
 	if (type == OM_MSG_STEP_STARTED &&
 	    is_of(s, started->job_id, started->step_id, started->incarnation))
 		on_started(s, started);
@@ -203,8 +256,6 @@ static void on_closed(void *arg, struct om_conn *c, const struct om_error *err)
 
 	(void)err;
 	om_conn_destroy(c);
-	if (!s)
-		return;
 	s->conn = NULL;
 	if (s->state == NSTEP_FORKING && !was_begun(s)) {
 		/* The zygote died with the order in its hands. */
@@ -374,71 +425,81 @@ void nstep_limit(struct nstep *s, int64_t end_ns)
 
 /* --------------------------------------- step daemons of an earlier omnoded */
 
-static void adopt_step(struct noded *n, struct om_conn *c,
-		       const Om__StepStarted *m)
+/*
+ * The journal does not know it (somebody removed it): it is taken as it is.
+ * Whose it is stays unknown, so no epilog will be run.
+ */
+static struct nstep *find_stray(struct noded *n, const Om__StepStarted *m)
 {
+	struct njob *j = jobs_find(n, m->job_id);
+
+	if (!j)
+		j = jobs_add(n, m->job_id, m->incarnation, (uid_t)-1, NULL);
+	if (!j || j->inc != m->incarnation ||
+	    om_idset_has(&j->over, m->step_id))
+		return NULL;
+	om_log_warn("a step daemon of an unknown step job=%" PRIu64 " step=%u",
+		    m->job_id, m->step_id);
+	return jobs_stray(j, m->step_id);
+}
+
+static void adopt_step(struct loose *l, const Om__StepStarted *m)
+{
+	struct noded *n = l->noded;
 	struct njob *j = jobs_find(n, m->job_id);
 	struct nstep *s = j && j->inc == m->incarnation ?
 			  jobs_step(j, m->step_id) : NULL;
 	Om__StepKill kill = OM__STEP_KILL__INIT;
 
+	if (!s)
+		s = find_stray(n, m);
 	if (!s || s->conn) {
-		/* The journal does not know it: nobody wants its report. */
-		om_log_warn("a step daemon of an unknown step job=%" PRIu64
-			    " step=%u", m->job_id, m->step_id);
+		/* Of an incarnation that is not the one held here. */
 		kill.job_id = m->job_id;
 		kill.signal = SIGKILL;
-		om_conn_send(c, OM_MSG_STEP_KILL, 0, &kill.base);
+		om_conn_send(l->conn, OM_MSG_STEP_KILL, 0, &kill.base);
 		return;
 	}
 	om_log_info("step daemon is back job=%" PRIu64 " step=%u", m->job_id,
 		    m->step_id);
-	s->conn = c;
-	om_conn_set_arg(c, s);
+	s->conn = om_take(l->conn);
+	loose_free(l);
+	om_conn_set_handler(s->conn, &handler, s);
 	on_started(s, m);
 }
 
-static void first_message(void *arg, struct om_conn *c, enum om_msg type,
-			  uint32_t id, const ProtobufCMessage *body);
-
-static void stranger_closed(void *arg, struct om_conn *c,
-			    const struct om_error *err)
-{
-	(void)arg;
-	(void)err;
-	om_conn_destroy(c);
-}
-
-static const struct om_conn_handler stranger = {
-	.message = first_message,
-	.closed = stranger_closed,
-};
-
-/* What an unknown step daemon says later is acknowledged, so that it ends. */
-static void first_message(void *arg, struct om_conn *c, enum om_msg type,
+/* What an unwanted step daemon says later is acknowledged, so that it ends. */
+static void loose_message(void *arg, struct om_conn *c, enum om_msg type,
 			  uint32_t id, const ProtobufCMessage *body)
 {
 	const Om__StepExit *e = (const Om__StepExit *)body;
 
 	(void)id;
-	if (type == OM_MSG_STEP_EXIT) {
+	if (type == OM_MSG_STEP_EXIT)
 		send_ack(c, e->job_id, e->step_id, e->incarnation);
-		return;
-	}
-	if (type != OM_MSG_STEP_STARTED)
-		return;
-	om_conn_set_handler(c, &handler, NULL);
-	adopt_step(arg, c, (const Om__StepStarted *)body);
-	if (!om_conn_arg(c))
-		om_conn_set_handler(c, &stranger, arg);
+	else if (type == OM_MSG_STEP_STARTED)
+		adopt_step(arg, (const Om__StepStarted *)body);
 }
+
+static const struct om_conn_handler stranger = {
+	.message = loose_message,
+	.closed = loose_closed,
+};
 
 void nstep_accept(struct noded *n, int fd)
 {
 	struct om_error err = OM_ERROR_INIT;
+	struct loose *l = loose_add(n);
 
-	if (!om_conn_adopt(n->loop, fd, NULL, true, &step_peer, &stranger, n,
-			   &err))
+	if (!l) {
+		close(fd);
+		return;
+	}
+	l->conn = om_conn_adopt(n->loop, fd, NULL, true, &step_peer, &stranger,
+				l, &err);
+	if (!l->conn) {
 		om_log_error("cannot take a step daemon back: %s",
 			     om_error_text(&err));
+		loose_free(l);
+	}
 }

@@ -258,6 +258,7 @@ static void stop(struct noded *n)
 	om_watch_destroy(n->step_watch);
 	om_cleanup_fd(&n->step_fd);
 	jobs_destroy(n);
+	nstep_drop_loose(n);
 	outbox_destroy(n->outbox);
 	zygotelink_destroy(n->zygote);
 	users_destroy(n->users);

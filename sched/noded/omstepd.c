@@ -66,15 +66,20 @@ static int serve(const char *conf_path, const char *name, int fd)
 	int rc;
 
 	conf = om_config_load(*conf_path ? conf_path : NULL, &err);
-	if (conf)
-		om_log_set_level(om_log_level_parse(conf->log_level));
-	rc = conf ? place_init(&place, conf, name, &err) : err.code;
+	if (!conf) {
+		om_log_error("%s", om_error_text(&err));
+		return EXIT_FAILURE;
+	}
+	om_log_set_level(om_log_level_parse(conf->log_level));
+	rc = place_init(&place, conf, name, &err);
 	if (rc == 0) {
 		place.oom_shielded = shielded();
 		rc = zygote_serve(&place, fd, &err);
 	}
 	if (rc < 0)
 		om_log_error("%s", om_error_text(&err));
+	place_fini(&place);
+	om_config_destroy(conf);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

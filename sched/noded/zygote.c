@@ -159,36 +159,56 @@ static int watch_children(struct zygote *z, struct om_error *err)
 	return 0;
 }
 
+/* 1 to go on, 0 when omnoded is gone. */
+static int serve_one(struct zygote *z, struct om_error *err)
+{
+	char line[LINE_MAX_];
+	om_autofd int got = -1;
+	ssize_t n = receive(z->fd, line, sizeof(line), &got);
+
+	if (n == 0 || n == -ECONNRESET)
+		return 0;
+	if (n < 0 && n != -EINTR && n != -EAGAIN)
+		return om_fail(err, (int)n, "cannot hear omnoded: %s",
+			       strerror((int)-n));
+	if (n > 0)
+		obey(z, line, got);
+	return 1;
+}
+
+static int serve(struct zygote *z, struct om_error *err)
+{
+	struct pollfd p[2] = {
+		{ .fd = z->fd, .events = POLLIN },
+		{ .fd = z->sigfd, .events = POLLIN },
+	};
+	int rc = 1;
+
+	while (rc > 0) {
+		if (poll(p, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return om_fail_errno(err, "cannot poll");
+		}
+		if (p[1].revents)
+			reap(z);
+		if (p[0].revents)
+			rc = serve_one(z, err);
+	}
+	return rc;
+}
+
 int zygote_serve(const struct place *place, int fd, struct om_error *err)
 {
 	struct zygote z = { .place = place, .fd = fd, .sigfd = -1 };
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN } };
-	char line[LINE_MAX_];
 	int rc;
 
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return om_fail_errno(err, "cannot become the subreaper");
 	rc = watch_children(&z, err);
-	if (rc < 0)
-		return rc;
-	p[1] = (struct pollfd){ .fd = z.sigfd, .events = POLLIN };
-	for (;;) {
-		om_autofd int got = -1;
-		ssize_t n;
-
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return om_fail_errno(err, "cannot poll");
-		if (p[1].revents)
-			reap(&z);
-		if (!p[0].revents)
-			continue;
-		n = receive(fd, line, sizeof(line), &got);
-		if (n == 0 || n == -ECONNRESET)
-			return 0;
-		if (n < 0 && n != -EINTR && n != -EAGAIN)
-			return om_fail(err, (int)n, "cannot hear omnoded: %s",
-				       strerror((int)-n));
-		if (n > 0)
-			obey(&z, line, got);
-	}
+	if (rc == 0)
+		rc = serve(&z, err);
+	om_cleanup_fd(&z.sigfd);
+	free(z.daemons);
+	return rc;
 }

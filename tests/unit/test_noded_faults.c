@@ -458,6 +458,23 @@ static void job_of_a_forgotten_group_can_be_ended(void **state)
 	assert_false(rig_has_group(r, 41));
 }
 
+static void step_survives_the_loss_of_the_journal(void **state)
+{
+	struct rig *r = *state;
+	char path[128];
+	unsigned none = 0;
+
+	launch_ready(r, 44, "sleep 1.2; exit 7\n", 0);
+	rig_noded_stop(r, SIGKILL);
+	snprintf(path, sizeof(path), "%s/run/node/journal", r->dir);
+	assert_int_equal(unlink(path), 0);
+	r->n_registered = 0;
+	rig_noded_start(r);
+	rig_wait(r, registered_again, &none, "registration");
+	rig_wait_exit(r, 44);
+	assert_int_equal(rig_exit(r, 44)->task[0]->status, 7 << 8);
+}
+
 static void cut_from_the_controller_nothing_is_lost(void **state)
 {
 	struct rig *r = *state;
@@ -524,6 +541,7 @@ int main(void)
 		cmocka_unit_test(orders_reach_a_step_after_a_restart),
 		cmocka_unit_test(step_whose_daemon_died_during_a_restart_is_told),
 		cmocka_unit_test(job_of_a_forgotten_group_can_be_ended),
+		cmocka_unit_test(step_survives_the_loss_of_the_journal),
 		cmocka_unit_test(cut_from_the_controller_nothing_is_lost),
 		cmocka_unit_test(second_daemon_on_one_node_is_refused),
 		cmocka_unit_test(reload_starts_anew_under_running_tasks),

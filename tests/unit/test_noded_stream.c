@@ -52,6 +52,8 @@ static void on_message(void *arg, struct om_conn *c, enum om_msg type,
 		return;
 	}
 	assert_true(hello);
+	if (type == OM_MSG_IO_EXIT)
+		return;
 	assert_int_equal(type, OM_MSG_IO_DATA);
 	assert_true(m->stream == 1 || m->stream == 2);
 	total += m->data.len;
