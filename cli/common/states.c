@@ -49,10 +49,12 @@ int state_parse(const char *word, struct om_error *err)
 		if (same_word(word, names[i]) || !strcasecmp(word, letters[i]))
 			return i;
 	near = om_str_nearest(word, names);
-	return om_fail(err, -EINVAL, "unknown state '%.40s'\n%s%s", word,
-		       near ? "did you mean " : "states are pending, running, "
-		       "completed, failed, cancelled, timeout ...",
-		       near ? near : "");
+	if (near)
+		return om_fail(err, -EINVAL, "unknown state '%.40s'\n"
+			       "did you mean %s?", word, near);
+	return om_fail(err, -EINVAL, "unknown state '%.40s'\nstates are pending, "
+		       "running, completed, failed, cancelled, timeout ...",
+		       word);
 }
 
 bool state_is_over(Om__JobState s)
