@@ -10,6 +10,7 @@
 
 #include "lib/base/cleanup.h"
 #include "sched/noded/script.h"
+#include "sched/noded/spare.h"
 
 #define LOOK 512	/* bytes of a script that are looked at */
 
@@ -150,6 +151,46 @@ int script_write(int folder_fd, const char *name, const void *text, size_t len,
 	return 0;
 }
 
+/* A spare one's script; 0 if it cannot be had and must be made anew. */
+static int write_over(int folder_fd, const void *text, size_t len)
+{
+	om_autofd int fd = open_beneath(folder_fd, SCRIPT_NAME, O_WRONLY, 0);
+	int rc;
+
+	if (fd < 0)
+		return 0;
+	rc = write_all(fd, text, len);
+	if (rc == 0 && ftruncate(fd, (off_t)len) < 0)
+		rc = -errno;
+	return rc < 0 ? rc : 1;
+}
+
+int script_put(int spool_fd, uint64_t job, const void *text, size_t len,
+	       const struct asuser *user, struct om_error *err)
+{
+	om_autofd int fd = -1;
+	char name[24];
+	int rc = 0, spare;
+
+	folder_name(job, name);
+	spare = spare_take(spool_fd, name, job, user->uid);
+	fd = script_folder(spool_fd, job, user, err);
+	if (fd < 0)
+		return fd;
+	if (spare) {
+		rc = asuser_begin(user, err);
+		if (rc < 0)
+			return rc;
+		rc = write_over(fd, text, len);
+		asuser_end();
+	}
+	if (rc < 0)
+		return om_fail(err, rc, "cannot write the job's script in the spool: %s",
+			       strerror(-rc));
+	return rc ? 0 : script_write(fd, SCRIPT_NAME, text, len, SCRIPT_MODE,
+				     user, err);
+}
+
 static int remove_tree(int dirfd, const char *name, unsigned depth);
 
 static int remove_entries(int fd, unsigned depth)
@@ -202,11 +243,13 @@ int script_remove(int spool_fd, uint64_t job, struct om_error *err)
 	int rc;
 
 	folder_name(job, path);
-	strcat(path, "/script");
+	if (spare_keep(spool_fd, path, job))
+		return 0;
+	strcat(path, "/" SCRIPT_NAME);
 	/* A last component that is a link is removed, not followed; the
 	 * folder above it is root's name for it. */
 	unlinkat(spool_fd, path, 0);
-	path[strlen(path) - strlen("/script")] = '\0';
+	path[strlen(path) - strlen("/" SCRIPT_NAME)] = '\0';
 	rc = remove_tree(spool_fd, path, 0);
 	if (rc < 0)
 		return om_fail(err, rc, "cannot remove the spool folder '%s': %s",

@@ -3,7 +3,7 @@
  * script: a job's folder in the spool and the batch script in it.
  *
  *	SPOOL/job/ID/		0700, the user's
- *	SPOOL/job/ID/script	0500, the user's
+ *	SPOOL/job/ID/script	0700, the user's
  *
  * SPOOL/job itself is root's, so nobody can put something else in place of a
  * job's folder; within it only the user's rights are used.
@@ -15,6 +15,9 @@
 
 #include "sched/noded/asuser.h"
 
+#define SCRIPT_NAME "script"
+#define SCRIPT_MODE 0700	/* writable, so that a spare can be used again */
+
 /* Opens (and makes) SPOOL/job; a descriptor or -Exxx. */
 int script_spool_open(const char *spool_dir, struct om_error *err);
 /* 0 if it is a script ("#!"), else why not, in words a user understands. */
@@ -25,7 +28,12 @@ int script_folder(int spool_fd, uint64_t job, const struct asuser *user,
 /* Writes a new file into the folder, as the user. */
 int script_write(int folder_fd, const char *name, const void *text, size_t len,
 		 mode_t mode, const struct asuser *user, struct om_error *err);
-/* Removes the job's folder with all that is in it. Gone already is success. */
+/* Writes the batch script into the job's folder, which is made or taken from
+ * the spare ones. */
+int script_put(int spool_fd, uint64_t job, const void *text, size_t len,
+	       const struct asuser *user, struct om_error *err);
+/* Removes the job's folder with all that is in it, or keeps it as a spare one.
+ * Gone already is success. */
 int script_remove(int spool_fd, uint64_t job, struct om_error *err);
 
 #endif

@@ -137,16 +137,12 @@ static int make_argv(struct step *s, struct setup *u, struct om_error *err)
 static int put_script(struct step *s, struct setup *u, struct om_error *err)
 {
 	const ProtobufCBinaryData *text = &s->launch->script;
-	om_autofd int fd = -1;
 	int rc = script_check(text->data, text->len, err);
 
 	if (rc < 0)
 		return rc;
-	fd = script_folder(s->place->spool_fd, s->req->job_id, &s->user, err);
-	if (fd < 0)
-		return fd;
-	rc = script_write(fd, "script", text->data, text->len, 0500, &s->user,
-			  err);
+	rc = script_put(s->place->spool_fd, s->req->job_id, text->data,
+			text->len, &s->user, err);
 	if (rc < 0)
 		return rc;
 	if (asprintf(&u->program, "%s/job/%" PRIu64 "/script",
