@@ -618,6 +618,136 @@ static void a_client_may_come_back_to_its_allocation(void **state)
 	rig_client_close(&second);
 }
 
+static void an_allocation_ends_when_its_client_stays_away(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_client second = { .rig = &f->r };
+	Om__JobInfo *j;
+	uint64_t id;
+	uint32_t ask;
+
+	rig_client_connect(&f->r, &second);
+	id = allocate(&second, &ask);
+	rig_client_close(&second);
+	rig_turns(&f->r, OM_NS_PER_S);
+	rig_wait_state(&f->c, id, S(RUNNING));
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(CANCELLED));
+	assert_non_null(strstr(j->reason_text, "went away"));
+	rig_free(j);
+}
+
+static void an_allocation_ends_at_its_time_limit(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobControl m = OM__JOB_CONTROL__INIT;
+	Om__JobFilter filter = OM__JOB_FILTER__INIT;
+	Om__JobSpec update = OM__JOB_SPEC__INIT;
+	Om__JobInfo *j;
+	uint8_t uuid[16];
+	uint32_t alloc, step;
+	uint64_t id = allocate(&f->c, &alloc), over;
+
+	f->r.node[0].hold = f->r.node[1].hold = true;
+	rig_uuid(uuid);
+	step = send_step(&f->c, id, uuid, "0");
+	rig_free(rig_next(&f->c, step, OM_MSG_STEP_CREATED));
+	filter.job_id = &id;
+	filter.n_job_id = 1;
+	m.verb = OM__JOB_VERB__UPDATE;
+	m.filter = &filter;
+	m.update = &update;
+	update.has_time_limit_s = 1;
+	update.time_limit_s = 1;
+	rig_free(rig_call(&f->c, OM_MSG_JOB_CONTROL, &m.base,
+			  OM_MSG_JOB_CONTROL_REPLY));
+	event_is(&f->c, alloc, S(TIMEOUT), &over);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(TIMEOUT));
+	rig_free(j);
+}
+
+/* ----------------------------------------------------------------- settings */
+
+/* Sets one key; 0 or the code of the refusal. */
+static int set_key(struct rig_client *c, const char *key, const char *value)
+{
+	Om__ConfigSet m = OM__CONFIG_SET__INIT;
+	Om__Setting s = OM__SETTING__INIT, *list = &s;
+	Om__Reply *r;
+	int code;
+
+	s.key = (char *)(uintptr_t)key;
+	s.value = (char *)(uintptr_t)value;
+	m.setting = &list;
+	m.n_setting = 1;
+	r = rig_call(c, OM_MSG_CONFIG_SET, &m.base, OM_MSG_REPLY);
+	code = r->code;
+	rig_free(r);
+	return code;
+}
+
+static void source_is(struct rig_client *c, const char *key, const char *value,
+		      const char *source)
+{
+	Om__ConfigShow m = OM__CONFIG_SHOW__INIT;
+	Om__ConfigShowReply *r;
+
+	m.key = (char *)(uintptr_t)key;
+	r = rig_call(c, OM_MSG_CONFIG_SHOW, &m.base, OM_MSG_CONFIG_SHOW_REPLY);
+	assert_int_equal(r->n_setting, 1);
+	assert_string_equal(r->setting[0]->value, value);
+	assert_string_equal(r->setting[0]->source, source);
+	rig_free(r);
+}
+
+static void what_is_set_at_run_time_outlives_a_kill(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(set_key(&f->c, "max_array", "5"), 0);
+	rig_ctld_end(&f->r, SIGKILL);
+	rig_client_close(&f->c);
+	rig_ctld_start(&f->r);
+	rig_client_connect(&f->r, &f->c);
+	source_is(&f->c, "max_array", "5", "runtime");
+	source_is(&f->c, "kill_wait", "1s", "file");
+	assert_int_equal(refusal(&f->c, &(struct rig_job){ .array = "1-6" }),
+			 -EINVAL);
+	assert_int_equal(set_key(&f->c, "max_array", ""), 0);
+	source_is(&f->c, "max_array", "100001", "default");
+	rig_free(rig_wait_job(&f->c, rig_submit(&f->c, &(struct rig_job){
+						.array = "1-6" })));
+}
+
+static void a_wrong_setting_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(set_key(&f->c, "max_aray", "5"), -ENOENT);
+	assert_int_equal(set_key(&f->c, "max_array", "many"), -EINVAL);
+	assert_int_equal(set_key(&f->c, "state_dir", "/tmp"), -EINVAL);
+	source_is(&f->c, "max_array", "100001", "default");
+}
+
+static void a_broken_file_leaves_the_old_configuration(void **state)
+{
+	struct fixture *f = *state;
+	Om__ConfigSet m = OM__CONFIG_SET__INIT;
+	Om__Reply *r;
+	FILE *file = fopen(f->r.conf, "ae");
+
+	fprintf(file, "max_array = 7\nno_such_key = 1\n");
+	fclose(file);
+	m.has_reload = 1;
+	m.reload = 1;
+	r = rig_call(&f->c, OM_MSG_CONFIG_SET, &m.base, OM_MSG_REPLY);
+	assert_true(r->code < 0);
+	assert_non_null(strstr(r->text, "no_such_key"));
+	rig_free(r);
+	source_is(&f->c, "max_array", "100001", "default");
+}
+
 /* ------------------------------------------------------------------ restarts */
 
 static void sigterm_ends_it_well_and_all_is_there_again(void **state)
@@ -837,6 +967,11 @@ int main(void)
 		T(a_job_over_its_nodes_is_cleaned_on_each),
 		T(an_allocation_runs_steps_and_is_finished),
 		T(a_client_may_come_back_to_its_allocation),
+		T(an_allocation_ends_when_its_client_stays_away),
+		T(an_allocation_ends_at_its_time_limit),
+		T(what_is_set_at_run_time_outlives_a_kill),
+		T(a_wrong_setting_changes_nothing),
+		T(a_broken_file_leaves_the_old_configuration),
 		T(sigterm_ends_it_well_and_all_is_there_again),
 		T(history_answers_what_was_forgotten_or_not),
 		T(killed_at_any_moment_nothing_is_lost_or_doubled),
