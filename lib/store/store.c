@@ -140,6 +140,11 @@ void om_store_flush(struct om_store *s)
 	start_work(s);
 }
 
+bool om_store_gathers(const struct om_store *s)
+{
+	return s->gather.records != 0;
+}
+
 uint64_t om_store_durable(const struct om_store *s)
 {
 	return s->durable;

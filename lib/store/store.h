@@ -70,6 +70,8 @@ int om_store_put_history(struct om_store *s, const Om__JobInfo *info,
 /* Starts a commit of what has gathered, unless one is under way (it then
  * follows by itself). To be called from a turn hook. */
 void om_store_flush(struct om_store *s);
+/* Is there anything that a flush would write? */
+bool om_store_gathers(const struct om_store *s);
 uint64_t om_store_durable(const struct om_store *s);
 uint64_t om_store_last(const struct om_store *s);
 

@@ -20,6 +20,7 @@
 #include "sched/ctld/waits.h"
 
 #define LAST_COMMIT_NS (5 * OM_NS_PER_S)
+#define COMMIT_LATER_NS (10 * OM_NS_PER_MS)
 
 static void on_durable(void *arg, uint64_t seq)
 {
@@ -56,6 +57,25 @@ static void on_applied(void *arg, const Om__Event *ev)
 		queue_applied(c, ev);
 }
 
+static void on_commit_timer(void *arg)
+{
+	struct omctld *c = arg;
+
+	if (!journal_failed(c->journal))
+		om_store_flush(c->store);
+}
+
+/* A job's start and end go to disk with what comes next, or soon. */
+static void commit(struct omctld *c)
+{
+	if (journal_urgent(c->journal)) {
+		om_timer_stop(c->commit);
+		om_store_flush(c->store);
+	} else if (om_store_gathers(c->store) && !om_timer_running(c->commit)) {
+		om_timer_start(c->commit, COMMIT_LATER_NS, 0);
+	}
+}
+
 static void on_turn(void *arg)
 {
 	struct omctld *c = arg;
@@ -63,7 +83,7 @@ static void on_turn(void *arg)
 	queue_turn(c);
 	if (!journal_failed(c->journal)) {
 		recover_turn(c);
-		om_store_flush(c->store);
+		commit(c);
 	}
 	clients_reap(c->clients);
 }
@@ -165,6 +185,9 @@ static int hook_up(struct omctld *c, struct om_error *err)
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	int rc = om_loop_on_turn(c->loop, on_turn, c);
 
+	c->commit = om_timer_create(c->loop, on_commit_timer, c, err);
+	if (!c->commit)
+		return err && err->code < 0 ? err->code : -ENOMEM;
 	for (size_t i = 0; i < 3 && rc >= 0; i++)
 		rc = om_loop_on_signal(c->loop, signals[i], on_signal, c, err);
 	if (rc < 0)
@@ -244,6 +267,7 @@ void ctld_fini(struct omctld *c)
 	run_destroy(c->run);
 	nodes_destroy(c->nodes);
 	queue_destroy(c->queue);
+	om_timer_destroy(c->commit);
 	depends_destroy(c->depends);
 	finish_destroy(c->finish);
 	access_destroy(c->access);

@@ -46,6 +46,7 @@ struct omctld {
 	struct queue *queue;
 	struct recover *recover;
 	struct drain_wait *drain_waits;	/* see nodecmd.c */
+	struct om_timer *commit;	/* of what nobody waits for */
 	int64_t started_ns;		/* wall */
 	int exit_code;			/* of the process, once stopped */
 	bool stopping;

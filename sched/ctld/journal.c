@@ -11,6 +11,7 @@
 
 struct journal_msg {
 	uint64_t seq;			/* leaves when this is durable */
+	bool urgent;
 	struct outbox *box;
 	size_t len;
 	struct journal_msg *prev, *next;	/* of all */
@@ -22,6 +23,7 @@ struct journal {
 	struct journal_config config;
 	struct om_store *store;
 	struct journal_msg *waiting;	/* oldest first, so seq only grows */
+	size_t urgent;			/* of them */
 	struct om_buf scratch;
 	uint64_t events;
 	bool failed;
@@ -44,6 +46,7 @@ static void msg_unlink(struct journal *j, struct journal_msg *m)
 {
 	DL_DELETE(j->waiting, m);
 	DL_DELETE2(m->box->msg, m, box_prev, box_next);
+	j->urgent -= m->urgent;
 	m->box->bytes -= m->len;
 }
 
@@ -81,6 +84,11 @@ void journal_fail(struct journal *j, const struct om_error *why)
 bool journal_failed(const struct journal *j)
 {
 	return j->failed;
+}
+
+bool journal_urgent(const struct journal *j)
+{
+	return j->urgent != 0;
 }
 
 uint64_t journal_events(const struct journal *j)
@@ -126,6 +134,8 @@ static int msg_queue(struct journal *j, struct outbox *o, const void *bytes,
 	if (!m)
 		return -ENOMEM;
 	m->seq = om_store_last(j->store);
+	m->urgent = om_frame_type(bytes) != OM_MSG_STEP_ACK;
+	j->urgent += m->urgent;
 	m->box = o;
 	m->len = len;
 	memcpy(m->bytes, bytes, len);

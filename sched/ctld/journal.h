@@ -62,6 +62,12 @@ int journal_send(struct journal *j, struct outbox *o, enum om_msg type,
 /* The same with a frame made already. */
 int journal_send_raw(struct journal *j, struct outbox *o, const void *frames,
 		     size_t len);
+/*
+ * Does anybody wait for what is not durable yet? A node that is told that an
+ * exit was heard (StepAck) does not: it keeps the exit until then, and nobody
+ * sees a difference.
+ */
+bool journal_urgent(const struct journal *j);
 /* Drops what waits in o; before o's conn goes. */
 void outbox_fini(struct journal *j, struct outbox *o);
 
