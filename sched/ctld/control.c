@@ -254,7 +254,8 @@ static int check_update(struct control *k, struct om_job *j,
 			       "kind, array and hold cannot be changed so");
 	if (j->alloc && !is_light(u))
 		return om_fail(err, -EINVAL,
-			       "of a running job only time limit, name, comment, account, priority and requeue can change");
+			       "of a running job only time limit, name, comment, "
+			       "account, priority and requeue can change");
 	raise |= j->alloc && u->has_time_limit_s &&
 		 (u->time_limit_s == 0 ||
 		  u->time_limit_s > j->req->time_limit_s);

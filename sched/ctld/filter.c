@@ -9,18 +9,23 @@
 #include "sched/model/apply.h"
 
 #define IDS_MAX 100000
+#define ARRAYS_MAX 1000		/* lists of tasks in one filter */
+#define RANGES_MAX 10000	/* in one of them */
 #define INDEX_MAX 0x7fffffffu
+/* Tasks looked at for one message: no list of ids holds the loop up. */
+#define VISITS_MAX 2000000
 
 int filter_check(const Om__JobFilter *f, struct om_error *err)
 {
-	if (f->n_job_id > IDS_MAX || f->n_array_task > IDS_MAX ||
+	if (f->n_job_id > IDS_MAX || f->n_array_task > ARRAYS_MAX ||
 	    f->n_state > 64)
 		return om_fail(err, -E2BIG,
-			       "a filter names at most %d jobs", IDS_MAX);
+			       "a filter names at most %d jobs and %d lists of tasks",
+			       IDS_MAX, ARRAYS_MAX);
 	for (size_t i = 0; i < f->n_array_task; i++) {
 		struct om_idset set = OM_IDSET_INIT;
 		int rc = om_idset_parse(&set, f->array_task[i]->tasks,
-					INDEX_MAX, IDS_MAX, err);
+					INDEX_MAX, RANGES_MAX, err);
 
 		om_idset_fini(&set);
 		if (rc < 0)
@@ -72,6 +77,7 @@ struct walk {
 	filter_fn *fn;
 	filter_missing_fn *missing;
 	void *arg;
+	uint64_t visits;
 };
 
 static void visit(struct walk *w, struct om_job *j,
@@ -81,7 +87,29 @@ static void visit(struct walk *w, struct om_job *j,
 		w->fn(w->arg, j, tasks);
 }
 
-/* Tasks of a parent that have a job, among those asked for. */
+/* What is in a and b, range by range; 0 or -ENOMEM. */
+static int intersect(const struct om_idset *a, const struct om_idset *b,
+		     struct om_idset *ret)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a->count && k < b->count) {
+		const struct om_idrange *x = a->range + i, *y = b->range + k;
+		uint32_t first = x->first > y->first ? x->first : y->first;
+		uint32_t last = x->last < y->last ? x->last : y->last;
+
+		if (first <= last && om_idset_add_range(ret, first, last) < 0)
+			return -ENOMEM;
+		if (x->last < y->last)
+			i++;
+		else
+			k++;
+	}
+	return 0;
+}
+
+/* Tasks of a parent that have a job, among those asked for, which all are of
+ * the array. */
 static void visit_tasks(struct walk *w, struct om_job *parent,
 			const struct om_idset *which)
 {
@@ -90,13 +118,13 @@ static void visit_tasks(struct walk *w, struct om_job *parent,
 
 	if (!which)
 		which = &parent->all;
-	while (from <= INDEX_MAX && om_idset_next(which, (uint32_t)from,
-						  &index)) {
+	while (from <= INDEX_MAX && w->visits < VISITS_MAX &&
+	       om_idset_next(which, (uint32_t)from, &index)) {
 		struct om_job *j;
 
+		w->visits++;
 		from = (uint64_t)index + 1;
-		if (!om_idset_has(&parent->all, index) ||
-		    om_idset_has(&parent->pending, index))
+		if (om_idset_has(&parent->pending, index))
 			continue;
 		j = om_model_job(w->m, om_array_task_id(parent, index));
 		if (j)
@@ -138,7 +166,7 @@ static void visit_id(struct walk *w, uint64_t id)
 static int visit_array_task(struct walk *w, const Om__ArrayTask *at,
 			    struct om_error *err)
 {
-	struct om_idset set = OM_IDSET_INIT;
+	struct om_idset set = OM_IDSET_INIT, ours = OM_IDSET_INIT;
 	struct om_job *j = om_model_job(w->m, at->array_id);
 	int rc;
 
@@ -147,10 +175,13 @@ static int visit_array_task(struct walk *w, const Om__ArrayTask *at,
 			w->missing(w->arg, at->array_id);
 		return 0;
 	}
-	rc = om_idset_parse(&set, at->tasks, INDEX_MAX, IDS_MAX, err);
+	rc = om_idset_parse(&set, at->tasks, INDEX_MAX, RANGES_MAX, err);
+	if (rc == 0 && intersect(&set, &j->all, &ours) < 0)
+		rc = om_fail_nomem(err);
 	if (rc == 0)
-		visit_array(w, j, &set);
+		visit_array(w, j, &ours);
 	om_idset_fini(&set);
+	om_idset_fini(&ours);
 	return rc;
 }
 
@@ -173,5 +204,9 @@ int filter_each(struct om_model *m, const Om__JobFilter *f, filter_fn *fn,
 		visit_id(&w, f->job_id[i]);
 	for (size_t i = 0; i < f->n_array_task && rc == 0; i++)
 		rc = visit_array_task(&w, f->array_task[i], err);
+	if (rc == 0 && w.visits >= VISITS_MAX)
+		rc = om_fail(err, -E2BIG, "a filter that means over %d tasks\n"
+			     "only the first of them were looked at; "
+			     "name fewer at a time", VISITS_MAX);
 	return rc;
 }

@@ -78,6 +78,8 @@ int apply_submitted(struct om_model *m, const Om__Event *ev,
 	if (!j)
 		return om_fail_nomem(err);
 	rc = model_read_submitted(m, j, e, err);
+	if (rc == 0 && om_job_is_array(j) && model_reserve_array(m) < 0)
+		rc = om_fail_nomem(err);
 	if (rc < 0) {
 		model_free_job(m, j);
 		return rc;

@@ -81,6 +81,7 @@ void om_model_destroy(struct om_model *m)
 		free(s);
 	}
 	free(m->node);
+	free(m->array);
 	om_intern_destroy(m->intern);
 	free(m);
 }
@@ -115,20 +116,70 @@ uint64_t om_array_task_id(const struct om_job *parent, uint32_t index)
 	return parent->id + 1 + om_idset_rank(&parent->all, index);
 }
 
+/* How many parents of arrays have an id below this. */
+static size_t arrays_below(const struct om_model *m, uint64_t id)
+{
+	size_t low = 0, high = m->arrays;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (m->array[mid]->id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 struct om_job *om_model_array_of(const struct om_model *m, uint64_t id,
 				 uint32_t *ret_index)
 {
-	struct om_job *j, *next;
+	size_t at = arrays_below(m, id);
+	struct om_job *j = at ? m->array[at - 1] : NULL;
 
-	/* Arrays are few and old ids rarely asked for: look at each. */
-	HASH_ITER(by_id, m->job_by_id, j, next) {
-		uint64_t size = om_job_is_array(j) ? om_idset_size(&j->all) : 0;
+	/* Ids of an array follow its own, so only the one before may be it. */
+	if (!j || !om_idset_select(&j->all, id - j->id - 1, ret_index))
+		return NULL;
+	return j;
+}
 
-		if (id > j->id && id <= j->id + size &&
-		    om_idset_select(&j->all, id - j->id - 1, ret_index))
-			return j;
-	}
-	return NULL;
+/* Makes room for a parent of an array; 0 or -ENOMEM. */
+int model_reserve_array(struct om_model *m)
+{
+	size_t cap = m->array_cap ? m->array_cap * 2 : 16;
+	struct om_job **list;
+
+	if (m->arrays < m->array_cap)
+		return 0;
+	list = realloc(m->array, cap * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	m->array = list;
+	m->array_cap = cap;
+	return 0;
+}
+
+/* There is room for it. */
+static void add_array(struct om_model *m, struct om_job *j)
+{
+	size_t at = arrays_below(m, j->id);
+
+	memmove(m->array + at + 1, m->array + at,
+		(m->arrays - at) * sizeof(*m->array));
+	m->array[at] = j;
+	m->arrays++;
+}
+
+static void remove_array(struct om_model *m, const struct om_job *j)
+{
+	size_t at = arrays_below(m, j->id);
+
+	if (at == m->arrays || m->array[at] != j)
+		return;
+	m->arrays--;
+	memmove(m->array + at, m->array + at + 1,
+		(m->arrays - at) * sizeof(*m->array));
 }
 
 bool om_model_end_state(const struct om_model *m, uint64_t id,
@@ -226,6 +277,8 @@ void model_relist(struct om_model *m, struct om_job *j)
 void model_add_job(struct om_model *m, struct om_job *j)
 {
 	HASH_ADD(by_id, m->job_by_id, id, sizeof(j->id), j);
+	if (om_job_is_array(j))
+		add_array(m, j);
 	if (j->state == OM__JOB_STATE__PENDING)
 		m->jobs_pending += pending_weight(j);
 	model_relist(m, j);
@@ -249,6 +302,8 @@ void model_remove_job(struct om_model *m, struct om_job *j)
 		DL_DELETE(m->active, j);
 		m->jobs_active--;
 	}
+	if (om_job_is_array(j))
+		remove_array(m, j);
 	HASH_DELETE(by_id, m->job_by_id, j);
 	model_free_job(m, j);
 }

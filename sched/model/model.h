@@ -173,6 +173,8 @@ struct om_model {
 	uint64_t next_job_id;
 	uint64_t jobs_pending, jobs_active;	/* array tasks counted */
 	struct om_intern *intern;
+	struct om_job **array;		/* parents of arrays, by rising id */
+	size_t arrays, array_cap;
 	struct om_job *by_uuid;		/* submits that may be retried */
 	struct om_ended *ended;		/* end states that dependants need */
 	struct om_setting {		/* set at run time; utlist LL */

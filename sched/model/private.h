@@ -14,6 +14,8 @@ struct om_ended {
 
 /* Moves j to the list that its state and pending set call for. */
 void model_relist(struct om_model *m, struct om_job *j);
+/* Before an array is added; 0 or -ENOMEM. */
+int model_reserve_array(struct om_model *m);
 void model_add_job(struct om_model *m, struct om_job *j);
 void model_add_uuid(struct om_model *m, struct om_job *j);
 void model_remove_job(struct om_model *m, struct om_job *j);

@@ -538,6 +538,8 @@ static int restore_job(struct om_model *m, const Om__SnapshotJob *rec,
 	}
 	if (rc == 0 && rec->allocated)
 		rc = restore_allocation(m, j, rec, err);
+	if (rc == 0 && om_job_is_array(j) && model_reserve_array(m) < 0)
+		rc = om_fail_nomem(err);
 	if (rc < 0) {
 		model_free_job(m, j);
 		return rc;
