@@ -48,6 +48,9 @@ static bool is_recorded(const char *record, const char *name, size_t len, const 
 {
 	char entry[24];
 
+	if (!*record)
+		return false;	/* no outer job: spare every hash */
+
 	snprintf(entry, sizeof(entry), "%016" PRIx64, hash(value));
 	for (const char *p = record; *p; p += strcspn(p, " "), p += *p == ' ')
 		if (!strncmp(p, name, len) && p[len] == '=' &&

@@ -278,8 +278,7 @@ void rig_stop(struct rig *r)
 	om_listener_destroy(r->listener);
 	om_timer_destroy(r->tick);
 	om_loop_destroy(r->loop);
-	for (unsigned i = 0; i < r->n_started; i++)
-		om__step_started__free_unpacked(r->started[i], NULL);
+	rig_forget_started(r);
 	for (unsigned i = 0; i < r->n_exits; i++)
 		om__step_exit__free_unpacked(r->exits[i], NULL);
 	for (unsigned i = 0; i < r->n_clean; i++)
@@ -338,6 +337,13 @@ Om__JobClean *rig_clean(struct rig *r, uint64_t job)
 		if (r->clean[i]->job_id == job)
 			return r->clean[i];
 	return NULL;
+}
+
+void rig_forget_started(struct rig *r)
+{
+	while (r->n_started)
+		om__step_started__free_unpacked(r->started[--r->n_started],
+						NULL);
 }
 
 static bool has_started(struct rig *r, void *arg)

@@ -80,6 +80,7 @@ void rig_send(struct rig *r, enum om_msg type, const ProtobufCMessage *m);
 Om__StepStarted *rig_started(struct rig *r, uint64_t job);
 Om__StepExit *rig_exit(struct rig *r, uint64_t job);
 Om__JobClean *rig_clean(struct rig *r, uint64_t job);
+void rig_forget_started(struct rig *r);
 /* Wait for them. */
 Om__StepStarted *rig_wait_started(struct rig *r, uint64_t job);
 Om__StepExit *rig_wait_exit(struct rig *r, uint64_t job);

@@ -172,7 +172,7 @@ static void job_that_is_over_does_not_start_again(void **state)
 	rig_launch(r, &j);
 	rig_wait_exit(r, 21);
 	rig_turn(r, 50);
-	r->n_started = 0;
+	rig_forget_started(r);
 	rig_launch(r, &j);
 	assert_int_equal(rig_wait_started(r, 21)->code, -ESRCH);
 }

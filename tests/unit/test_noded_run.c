@@ -368,6 +368,32 @@ static void node_tells_what_it_is(void **state)
 	rig_wait(r, has_reports, NULL, "readings");
 }
 
+static bool is_loaded(struct rig *r, void *arg)
+{
+	(void)arg;
+	return r->report.has_load_guest && r->report.load_guest > 1.2;
+}
+
+static bool is_idle_again(struct rig *r, void *arg)
+{
+	(void)arg;
+	return r->report.has_load_guest && r->report.load_guest < 1.0;
+}
+
+static void load_of_guests_is_told(void **state)
+{
+	struct rig *r = *state;
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"while :; do :; done", NULL };
+
+	/* two that run or wait for a processor: the load is near two */
+	rig_launch(r, &(struct rig_job){ .id = 100, .argv = argv, .tasks = 2 });
+	rig_wait(r, is_loaded, NULL, "the guests' load");
+	rig_job_end(r, 100);
+	rig_wait_exit(r, 100);
+	rig_wait(r, is_idle_again, NULL, "the load to fall");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +416,7 @@ int main(void)
 		cmocka_unit_test(too_much_memory_is_told),
 		cmocka_unit_test(bound_job_sees_its_processors),
 		cmocka_unit_test(usage_is_told),
+		cmocka_unit_test(load_of_guests_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
