@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "faultvfs.h"
+#include "tests/unit/faultvfs.h"
 
 struct file {
 	sqlite3_file base;

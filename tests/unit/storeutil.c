@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 #include <cmocka.h>
 
-#include "storeutil.h"
+#include "tests/unit/storeutil.h"
 
 static int create_in(void **state, const char *where)
 {

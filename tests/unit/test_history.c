@@ -14,7 +14,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/hostlist.h"
-#include "storeutil.h"
+#include "tests/unit/storeutil.h"
 
 /* Sanitizers are slower. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

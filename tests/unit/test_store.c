@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "lib/base/cleanup.h"
-#include "storeutil.h"
+#include "tests/unit/storeutil.h"
 
 static void replay_gives_every_event_in_order(void **state)
 {

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "lib/base/cleanup.h"
-#include "faultvfs.h"
-#include "storeutil.h"
+#include "tests/unit/faultvfs.h"
+#include "tests/unit/storeutil.h"
 
 #define RECORDS 40	/* of a snapshot: three slices */
 
