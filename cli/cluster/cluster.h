@@ -6,6 +6,7 @@
  *     openmosix.conf  conf.d/   what the commands and daemons read
  *     settings        this struct, for later calls of omcluster
  *     hosts           /etc/hosts of the nodes
+ *     openmpi.conf    Open MPI's parameters for the nodes
  *     controller.pid  the supervisor of munged and omctld
  *     munge/          munged's key, socket, seed
  *     run/ state/     omctld's; a node sees its own in the same place

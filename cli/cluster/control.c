@@ -184,6 +184,27 @@ static int write_conf(const struct cluster *c, struct om_error *err)
 	return rc;
 }
 
+/*
+ * All nodes are on the same processors: ranks that wait must give way, and
+ * bound to "the first core" would all be on one. What is in the machine's own
+ * file stays. Without Open MPI there is nothing to do.
+ */
+static int write_openmpi(const struct cluster *c, struct om_error *err)
+{
+	om_autofree char *text = NULL, *all = NULL;
+	char path[PATH_MAX];
+
+	if (access(CONTROL_OPENMPI, R_OK) < 0)
+		return 0;
+	if (folder_read(CONTROL_OPENMPI, &text, err) < 0)
+		return -EIO;
+	if (asprintf(&all, "%s\nmpi_yield_when_idle = 1\n"
+		     "hwloc_base_binding_policy = none\n", text) < 0)
+		return om_fail_nomem(err);
+	return folder_rewrite(cluster_path(c, path, "openmpi.conf"), all, 0644,
+			      err);
+}
+
 static int make_folders(const struct cluster *c, struct om_error *err)
 {
 	static const char *const folders[] = { "conf.d", "munge", "log" };
@@ -213,6 +234,8 @@ int control_write(const struct cluster *c, struct om_error *err)
 		rc = write_key(c, err);
 	if (rc == 0)
 		rc = write_hosts(c, err);
+	if (rc == 0)
+		rc = write_openmpi(c, err);
 	if (rc == 0)
 		rc = write_conf(c, err);
 	return rc;

@@ -7,6 +7,8 @@
 #include "cli/cluster/cluster.h"
 
 #define CONTROL_USER "openmosix"
+/* The nodes see FOLDER/openmpi.conf in its place. */
+#define CONTROL_OPENMPI "/etc/openmpi/openmpi-mca-params.conf"
 
 /* Makes the system user that omctld runs as. 1: made, 0: it was there. */
 int control_user(struct om_error *err);
@@ -14,7 +16,7 @@ int control_user(struct om_error *err);
 /* The first port from c->port on that nobody listens on, into c->port. */
 int control_port(struct cluster *c, struct om_error *err);
 
-/* Folders, munge key, hosts and openmosix.conf, as c says. */
+/* Folders, munge key, hosts, openmpi.conf and openmosix.conf, as c says. */
 int control_write(const struct cluster *c, struct om_error *err);
 
 /* The supervisor of munged and omctld, or 0. */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cluster/control.h"
 #include "cli/cluster/folder.h"
 #include "cli/cluster/mounts.h"
 #include "lib/base/cleanup.h"
@@ -113,6 +114,7 @@ static bool is_hidden(const char *path)
 
 struct own {			/* folders of the node on the host */
 	char spool[PATH_MAX], state[PATH_MAX], hosts[PATH_MAX];
+	char openmpi[PATH_MAX];
 };
 
 static int take_all(const struct cluster *c, const struct own *own,
@@ -129,6 +131,8 @@ static int take_all(const struct cluster *c, const struct own *own,
 		rc = take(ts, own->spool, "/var/spool", err);
 	if (rc == 0)
 		rc = take(ts, own->hosts, "/etc/hosts", err);
+	if (rc == 0 && access(own->openmpi, F_OK) == 0)
+		rc = take(ts, own->openmpi, CONTROL_OPENMPI, err);
 	return rc;
 }
 
@@ -189,6 +193,7 @@ int mounts_make(const struct cluster *c, const struct cluster_node *n,
 	cluster_path(c, own.spool, "nodes/%s/spool", n->name);
 	cluster_path(c, own.state, "nodes/%s/state", n->name);
 	cluster_path(c, own.hosts, "hosts");
+	cluster_path(c, own.openmpi, "openmpi.conf");
 	rc = take_all(c, &own, &ts, err);
 	if (rc == 0)
 		rc = mount_fresh(err);

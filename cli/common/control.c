@@ -9,6 +9,18 @@ void control_init(struct control *c, struct session *s, Om__JobVerb verb)
 	c->msg.verb = verb;
 }
 
+/* Of an array or a range some may be over, which is no failure as long as
+ * there was something left to do it to. */
+static void refused(struct control *c, const Om__JobControlReply__Refused *r)
+{
+	if (r->code == -EALREADY) {
+		c->over++;
+		return;
+	}
+	c->refused++;
+	say_error("job %llu: %s", (unsigned long long)r->job_id, r->text);
+}
+
 int control_one(struct control *c, const Om__JobFilter *msg)
 {
 	Om__JobControlReply *reply;
@@ -20,11 +32,8 @@ int control_one(struct control *c, const Om__JobFilter *msg)
 	if (rc < 0)
 		return -rc;
 	c->done += reply->count;
-	c->refused += reply->n_refused;
 	for (size_t i = 0; i < reply->n_refused; i++)
-		say_error("job %llu: %s",
-			  (unsigned long long)reply->refused[i]->job_id,
-			  reply->refused[i]->text);
+		refused(c, reply->refused[i]);
 	om__job_control_reply__free_unpacked(reply, NULL);
 	return 0;
 }
@@ -51,6 +60,12 @@ int control_result(const struct control *c, const struct filter *f)
 		say_note("no job matches");
 		return CLI_OK;
 	}
-	say_error("no such job, or it is over");
+	if (c->over == 1)
+		say_error("the job is over already");
+	else if (c->over)
+		say_error("all %llu jobs are over already",
+			  (unsigned long long)c->over);
+	else
+		say_error("there is no such job");
 	return CLI_FAILED;
 }

@@ -11,6 +11,7 @@ struct control {
 	Om__JobControl msg;	/* verb and its values; filter is filled in */
 	uint64_t done;		/* jobs it was done to */
 	uint64_t refused;	/* said on standard error already */
+	uint64_t over;		/* jobs that were over already */
 };
 
 void control_init(struct control *c, struct session *s, Om__JobVerb verb);
