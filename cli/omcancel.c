@@ -143,7 +143,6 @@ static int cancel_asking(struct omcancel *c, struct control *control)
 static int cancel_jobs(struct omcancel *c, struct session *s)
 {
 	struct control control;
-	int rc;
 
 	control_init(&control, s, c->signal ? OM__JOB_VERB__SIGNAL :
 					      OM__JOB_VERB__CANCEL);
@@ -152,9 +151,8 @@ static int cancel_jobs(struct omcancel *c, struct session *s)
 	control.msg.has_batch_only = control.msg.batch_only = c->batch;
 	if (c->interactive)
 		return cancel_asking(c, &control);
-	rc = control_run(&control, &c->filter);
-	return c->quiet && !control.done && !control.refused && rc == CLI_FAILED ?
-		CLI_OK : rc;
+	control.quiet = c->quiet;
+	return control_run(&control, &c->filter);
 }
 
 static int work(struct omcancel *c, struct session *s, char **operand)

@@ -56,6 +56,8 @@ int control_result(const struct control *c, const struct filter *f)
 		return CLI_FAILED;
 	if (c->done)
 		return CLI_OK;
+	if (c->quiet)
+		return CLI_OK;
 	if (!filter_has_ids(f)) {
 		say_note("no job matches");
 		return CLI_OK;

@@ -12,6 +12,7 @@ struct control {
 	uint64_t done;		/* jobs it was done to */
 	uint64_t refused;	/* said on standard error already */
 	uint64_t over;		/* jobs that were over already */
+	bool quiet;		/* that there is nothing to do is not said */
 };
 
 void control_init(struct control *c, struct session *s, Om__JobVerb verb);
