@@ -264,6 +264,22 @@ static void a_receiver_that_goes_takes_its_messages_along(void **state)
 	assert_int_equal(left(f->conn + 1), 2);
 }
 
+static void only_an_acknowledgement_can_wait(void **state)
+{
+	struct fixture *f = *state;
+	Om__StepAck ack = OM__STEP_ACK__INIT;
+
+	emit(f);
+	assert_false(journal_urgent(f->j));
+	journal_send(f->j, f->box, OM_MSG_STEP_ACK, 1, &ack.base);
+	assert_false(journal_urgent(f->j));
+	send(f, 0, 2);
+	assert_true(journal_urgent(f->j));
+	durable(f, 1);
+	assert_false(journal_urgent(f->j));
+	assert_int_equal(left(f->conn), 12);
+}
+
 static void a_lost_message_marks_its_box(void **state)
 {
 	struct fixture *f = *state;
@@ -291,6 +307,7 @@ int main(void)
 		T(after_a_failed_append_nothing_leaves),
 		T(after_a_failed_commit_nothing_leaves),
 		T(a_receiver_that_goes_takes_its_messages_along),
+		T(only_an_acknowledgement_can_wait),
 		T(a_lost_message_marks_its_box),
 	};
 
