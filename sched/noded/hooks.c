@@ -91,7 +91,8 @@ static void on_end(void *arg, pid_t pid, int status, const struct rusage *usage)
 	else if (WEXITSTATUS(status))
 		om_fail(&err, -EIO, "%s '%s' failed with exit code %d", h->what,
 			h->path, WEXITSTATUS(status));
-	h->fn(h->arg, err.code, err.text);
+	if (h->fn)
+		h->fn(h->arg, err.code, err.text);
 	hook_free(h);
 }
 
@@ -216,6 +217,8 @@ void hook_cancel(struct hook *h)
 {
 	if (!h)
 		return;
+	/* It stays until it is reaped; nobody hears of it. */
+	h->fn = NULL;
+	om_timer_stop(h->timer);
 	kill(-h->pid, SIGKILL);
-	hook_free(h);
 }

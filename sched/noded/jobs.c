@@ -212,22 +212,18 @@ static const struct user *know_user(struct njob *j)
 	const struct user *u = users_find(n->users, j->uid);
 
 	if (!u && users_ask(n->users, j->uid, on_user, n, &err) < 0)
-		om_log_error("%s", om_error_text(&err));
+		refuse_all(j, -EHOSTDOWN, om_error_text(&err));
 	return u;
 }
 
 static void on_prolog(void *arg, int code, const char *text)
 {
 	struct njob *j = arg;
-	Om__NodeRecord r = OM__NODE_RECORD__INIT;
 
 	j->hook = NULL;
 	j->state = NJOB_OPEN;
 	if (code == 0) {
 		j->prologued = true;
-		r.has_job_prologued = true;
-		r.job_prologued = j->id;
-		noded_journal(j->noded, &r);
 		go_all(j);
 		return;
 	}
@@ -294,7 +290,6 @@ static int copy_order(struct nstep *s, const Om__StepLaunch *m)
 
 	bare.launch.len = 0;
 	r.launch = &bare;
-	noded_journal(s->job->noded, &r);
 	len = om__node_record__get_packed_size(&r);
 	if (om_buf_reserve(&s->record, len) < 0 ||
 	    om_frame_add(&s->launch, OM_MSG_STEP_LAUNCH, 0, &m->base, NULL) < 0)

@@ -100,6 +100,18 @@ int journal_add(struct journal *j, const Om__NodeRecord *r,
 	return 0;
 }
 
+int journal_add_packed(struct journal *j, const void *record, size_t len,
+		       struct om_error *err)
+{
+	uint32_t be = htonl((uint32_t)len);
+
+	if (om_buf_reserve(&j->out, sizeof(be) + len) < 0)
+		return om_fail_nomem(err);
+	om_buf_add(&j->out, &be, sizeof(be));
+	om_buf_add(&j->out, record, len);
+	return 0;
+}
+
 int journal_flush(struct journal *j, struct om_error *err)
 {
 	size_t len = om_buf_len(&j->out);

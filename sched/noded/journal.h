@@ -25,6 +25,9 @@ void journal_close(struct journal *j);
 /* Written by the next flush. */
 int journal_add(struct journal *j, const Om__NodeRecord *r,
 		struct om_error *err);
+/* One that is packed already. */
+int journal_add_packed(struct journal *j, const void *record, size_t len,
+		       struct om_error *err);
 /* At the end of a turn, before its messages leave. */
 int journal_flush(struct journal *j, struct om_error *err);
 

@@ -34,6 +34,7 @@ static void replay_launch(struct noded *n, const Om__StepLaunch *m)
 	if (!j || jobs_step(j, m->step_id))
 		return;
 	j->inc = m->incarnation;
+	j->prologued = true;	/* it was ordered, so the prolog had run */
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return;
@@ -79,7 +80,6 @@ static void replay(void *arg, const Om__NodeRecord *r)
 {
 	struct noded *n = arg;
 	struct nstep *s;
-	struct njob *j;
 
 	if (r->launch) {
 		replay_launch(n, r->launch);
@@ -104,10 +104,6 @@ static void replay(void *arg, const Om__NodeRecord *r)
 		outbox_ack(n->outbox, r->ack, true);
 	} else if (r->has_job_gone) {
 		forget_job(n, r->job_gone);
-	} else if (r->has_job_prologued) {
-		j = jobs_find(n, r->job_prologued);
-		if (j)
-			j->prologued = true;
 	}
 }
 
@@ -145,23 +141,15 @@ void memory_wait(struct noded *n)
 
 /* ------------------------------------------------------------ written anew */
 
-static void write_packed(struct noded *n, const struct om_buf *b)
-{
-	Om__NodeRecord *r = om__node_record__unpack(NULL, om_buf_len(b),
-		(const uint8_t *)om_buf_str(b));
-
-	if (!r)
-		return;
-	noded_journal(n, r);
-	om__node_record__free_unpacked(r, NULL);
-}
-
 static void write_step(struct noded *n, const struct nstep *s)
 {
 	Om__NodeRecord r = OM__NODE_RECORD__INIT;
+	struct om_error err = OM_ERROR_INIT;
 	Om__StepStarted *m;
 
-	write_packed(n, &s->record);
+	if (journal_add_packed(n->journal, om_buf_str(&s->record),
+			       om_buf_len(&s->record), &err) < 0)
+		om_log_error("%s", om_error_text(&err));
 	if (!om_buf_len(&s->started))
 		return;
 	m = om__step_started__unpack(NULL, om_buf_len(&s->started),
@@ -188,14 +176,8 @@ static void write_all(struct noded *n)
 
 	HASH_ITER(hh, n->jobs, j, next) {
 		DL_FOREACH(j->steps, s)
-			write_step(n, s);
-		if (n->conf->prolog && j->prologued) {
-			Om__NodeRecord r = OM__NODE_RECORD__INIT;
-
-			r.has_job_prologued = true;
-			r.job_prologued = j->id;
-			noded_journal(n, &r);
-		}
+			if (s->state != NSTEP_QUEUED)
+				write_step(n, s);
 	}
 	outbox_each(n->outbox, write_exit, n);
 }

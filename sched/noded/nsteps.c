@@ -260,6 +260,13 @@ static void on_closed(void *arg, struct om_conn *c, const struct om_error *err)
 	if (s->state == NSTEP_FORKING && !was_begun(s)) {
 		/* The zygote died with the order in its hands. */
 		s->state = NSTEP_QUEUED;
+		if (s->job->state >= NJOB_KILLING) {
+			struct njob *j = s->job;
+
+			jobs_refuse(s, -ECANCELED, "cancelled before it started");
+			ending_check(j);
+			return;
+		}
 		om_loop_defer(s->job->noded->loop, &s->job->noded->retry,
 			      retry_queued, s->job->noded);
 		return;
@@ -310,6 +317,16 @@ static int send_order(struct nstep *s, const struct user *u)
 	return rc;
 }
 
+/* Only now: of a step that was never ordered nothing is to be remembered. */
+static void journal_launch(struct nstep *s)
+{
+	struct om_error err = OM_ERROR_INIT;
+
+	if (journal_add_packed(s->job->noded->journal, om_buf_str(&s->record),
+			       om_buf_len(&s->record), &err) < 0)
+		om_log_error("%s", om_error_text(&err));
+}
+
 static int start(struct nstep *s, const struct user *u, struct om_error *err)
 {
 	struct noded *n = s->job->noded;
@@ -345,10 +362,12 @@ void nstep_go(struct nstep *s, const struct user *u)
 	rc = start(s, u, &err);
 	if (rc == -EAGAIN)
 		return;		/* jobs_zygote_is_back tries again */
-	if (rc < 0)
+	if (rc < 0) {
 		jobs_refuse(s, -EHOSTDOWN, om_error_text(&err));
-	else
-		s->state = NSTEP_FORKING;
+		return;
+	}
+	s->state = NSTEP_FORKING;
+	journal_launch(s);
 }
 
 /* ------------------------------------------------------ what the zygote says */

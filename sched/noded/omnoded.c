@@ -172,7 +172,7 @@ static void on_zygote(void *arg)
 static const struct zygotelink_handler zygote_handler = {
 	.failed = on_failed,
 	.exited = on_exited,
-	.restarted = on_zygote,
+	.ready = on_zygote,
 };
 
 /* Tasks and step daemons go on, whatever happens here. */

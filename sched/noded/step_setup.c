@@ -98,10 +98,29 @@ static int make_group(struct step *s, struct setup *u, struct om_error *err)
 		rc = cgroup_step_create(s->place->tree, s->req->job_id,
 					s->req->step_id, &limits, &s->group,
 					err);
-	if (rc < 0)
+	if (rc == 0)
+		rc = u->joins = cgroup_group_join(&s->group, &u->into,
+						  u->join, err);
+	/* Limits are the node's to keep: without them nothing starts here. */
+	return rc < 0 ? -EHOSTDOWN : 0;
+}
+
+/* What fails for want of the node's own means is no fault of the job. */
+static int blame_node(int rc, struct om_error *err)
+{
+	switch (rc) {
+	case -ENOSPC:
+	case -EROFS:
+	case -EIO:
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -EAGAIN:
+		err->code = -EHOSTDOWN;
+		return -EHOSTDOWN;
+	default:
 		return rc;
-	u->joins = cgroup_group_join(&s->group, &u->into, u->join, err);
-	return u->joins < 0 ? u->joins : 0;
+	}
 }
 
 static int enter_cwd(struct step *s, struct om_error *err)
@@ -144,7 +163,7 @@ static int put_script(struct step *s, struct setup *u, struct om_error *err)
 	rc = script_put(s->place->spool_fd, s->req->job_id, text->data,
 			text->len, &s->user, err);
 	if (rc < 0)
-		return rc;
+		return blame_node(rc, err);
 	if (asprintf(&u->program, "%s/job/%" PRIu64 "/script",
 		     s->place->conf->spool_dir, s->req->job_id) < 0)
 		return om_fail_nomem(err);
@@ -154,7 +173,7 @@ static int put_script(struct step *s, struct setup *u, struct om_error *err)
 static int put_hostfiles(struct step *s, struct setup *u, struct om_error *err)
 {
 	u->hosts_dir = hostfile_make(s->place, s->req, &s->user, err);
-	return u->hosts_dir ? 0 : err->code;
+	return u->hosts_dir ? 0 : blame_node(err->code, err);
 }
 
 static int make_env(struct step *s, struct setup *u, struct om_error *err)

@@ -57,7 +57,11 @@ static void on_packet(void *arg, int fd, int events)
 	struct zygotelink *z = arg;
 	char line[256];
 
-	(void)events;
+	if (events == OM_LOOP_WRITE) {
+		om_watch_set(z->watch, OM_LOOP_READ);
+		z->h->ready(z->arg);
+		return;
+	}
 	while (z->fd == fd) {
 		ssize_t n = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
 
@@ -154,7 +158,7 @@ static void restart(void *arg)
 		om_timer_start(z->again, AGAIN_NS, 0);
 		return;
 	}
-	z->h->restarted(z->arg);
+	z->h->ready(z->arg);
 }
 
 static void on_end(void *arg, pid_t pid, int status, const struct rusage *u)
@@ -232,6 +236,11 @@ int zygotelink_fork(struct zygotelink *z, uint64_t job, uint32_t step, int fd,
 	if (sendmsg(z->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		if (errno == EPIPE || errno == ECONNRESET)
 			return om_fail(err, -EAGAIN, "the zygote is gone");
+		if (errno == EAGAIN || errno == ETOOMANYREFS) {
+			/* It is behind; so many descriptors are on the way. */
+			om_watch_set(z->watch, OM_LOOP_READ | OM_LOOP_WRITE);
+			return om_fail(err, -EAGAIN, "the zygote is busy");
+		}
 		return om_fail_errno(err, "cannot reach the zygote");
 	}
 	return 0;

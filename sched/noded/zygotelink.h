@@ -10,8 +10,8 @@ struct zygotelink_handler {
 	/* It could not fork the step daemon; code is -Exxx. */
 	void (*failed)(void *arg, uint64_t job, uint32_t step, int code);
 	void (*exited)(void *arg, pid_t pid, int status);
-	/* A new zygote is there; orders of the old one may be lost. */
-	void (*restarted)(void *arg);
+	/* Orders that were refused with -EAGAIN may be tried again. */
+	void (*ready)(void *arg);
 };
 
 struct zygotelink;

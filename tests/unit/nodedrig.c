@@ -46,7 +46,7 @@ static void acknowledge(struct rig *r, const Om__StepExit *e)
 
 static void take_exit(struct rig *r, const Om__StepExit *e)
 {
-	assert_true(r->n_exits < 512);
+	assert_true(r->n_exits < 2048);
 	r->exits[r->n_exits++] = (Om__StepExit *)copy_of(&e->base);
 	if (!r->silent)
 		acknowledge(r, e);
@@ -87,14 +87,14 @@ static void on_message(void *arg, struct om_conn *c, enum om_msg type,
 		take_register(r, (const Om__NodeRegister *)body);
 		break;
 	case OM_MSG_STEP_STARTED:
-		assert_true(r->n_started < 512);
+		assert_true(r->n_started < 2048);
 		r->started[r->n_started++] = (Om__StepStarted *)copy_of(body);
 		break;
 	case OM_MSG_STEP_EXIT:
 		take_exit(r, (const Om__StepExit *)body);
 		break;
 	case OM_MSG_JOB_CLEAN:
-		assert_true(r->n_clean < 512);
+		assert_true(r->n_clean < 2048);
 		r->clean[r->n_clean++] = (Om__JobClean *)copy_of(body);
 		break;
 	case OM_MSG_NODE_REPORT:

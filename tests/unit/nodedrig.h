@@ -27,9 +27,9 @@ struct rig {
 	bool silent;			/* do not acknowledge StepExits */
 	bool deaf;			/* turn callers away: cut off */
 	Om__NodeRegister *registered;
-	Om__StepStarted *started[512];
-	Om__StepExit *exits[512];
-	Om__JobClean *clean[512];
+	Om__StepStarted *started[2048];
+	Om__StepExit *exits[2048];
+	Om__JobClean *clean[2048];
 	unsigned n_registered, n_started, n_exits, n_clean, n_reports;
 	Om__NodeReport report;		/* merged */
 	struct om_timer *tick;

@@ -335,6 +335,22 @@ static void launch_survives_the_zygotes_death(void **state)
 		assert_int_equal(rig_wait_exit(r, id)->task[0]->status, 0);
 }
 
+static void burst_of_launches_is_not_too_much(void **state)
+{
+	struct rig *r = *state;
+	pid_t zygote = rig_zygote(r);
+
+	/* While it is stopped its queue fills up. */
+	kill(zygote, SIGSTOP);
+	for (uint64_t id = 1000; id < 1350; id++)
+		rig_launch(r, &(struct rig_job){ .id = id, .last_of_job = true,
+			.script = "exit 0\n", .out = "/dev/null" });
+	rig_turn(r, 300);
+	kill(zygote, SIGCONT);
+	for (uint64_t id = 1000; id < 1350; id++)
+		assert_int_equal(rig_wait_exit(r, id)->task[0]->status, 0);
+}
+
 static void death_of_both_is_told_as_unknown(void **state)
 {
 	struct rig *r = *state;
@@ -535,6 +551,7 @@ int main(void)
 		cmocka_unit_test(orphans_can_be_killed_and_time_out),
 		cmocka_unit_test(step_goes_on_when_the_zygote_dies),
 		cmocka_unit_test(launch_survives_the_zygotes_death),
+		cmocka_unit_test(burst_of_launches_is_not_too_much),
 		cmocka_unit_test(death_of_both_is_told_as_unknown),
 		cmocka_unit_test(running_step_does_not_notice_a_restart),
 		cmocka_unit_test(step_that_ended_meanwhile_is_told),

@@ -2,6 +2,7 @@
 /* noded_hooks: prolog and epilog around a job. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -215,6 +216,31 @@ static void hook_that_others_can_write_is_refused(void **state)
 	}
 }
 
+static bool came_back(struct rig *r, void *arg)
+{
+	return r->n_registered > *(unsigned *)arg && r->node;
+}
+
+static void restart_during_the_prolog_forgets_the_launch(void **state)
+{
+	struct rig *r = *state;
+	unsigned before = r->n_registered;
+
+	write_hook("prolog", "sleep 0.5\n", 0755);
+	rig_launch(r, &(struct rig_job){ .id = 11, .script = "exit 0\n" });
+	rig_turn(r, 150);
+	rig_noded_stop(r, SIGKILL);
+	rig_noded_start(r);
+	rig_wait(r, came_back, &before, "registration");
+	/* not held, so the controller orders it anew */
+	for (size_t i = 0; i < r->registered->n_step; i++)
+		assert_int_not_equal(r->registered->step[i]->job_id, 11);
+	rig_launch(r, &(struct rig_job){ .id = 11, .script = "exit 5\n" });
+	assert_int_equal(rig_wait_exit(r, 11)->task[0]->status, 5 << 8);
+	rig_job_end(r, 11);
+	rig_wait_clean(r, 11);
+}
+
 static void job_ended_during_its_prolog_does_not_start(void **state)
 {
 	struct rig *r = *state;
@@ -244,6 +270,7 @@ int main(void)
 		cmocka_unit_test_setup(failed_epilog_is_told, each),
 		cmocka_unit_test_setup(hook_that_others_can_write_is_refused, each),
 		cmocka_unit_test_setup(job_ended_during_its_prolog_does_not_start, each),
+		cmocka_unit_test_setup(restart_during_the_prolog_forgets_the_launch, each),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
