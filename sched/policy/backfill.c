@@ -118,8 +118,7 @@ static const struct om_job *job_of(struct om_sched *s, struct om_treap *n)
 static int walk(struct future *f, int64_t now_ns, int64_t *ret_ns,
 		struct om_placement *ret)
 {
-	struct om_treap *n = om_treap_first(f->s->ends), *next;
-	bool ended = false;
+	struct om_treap *n = om_treap_first(f->s->ends);
 	int rc = 0;
 
 	while (n && n->key != INT64_MAX && rc == 0) {
@@ -127,17 +126,13 @@ static int walk(struct future *f, int64_t now_ns, int64_t *ret_ns,
 		uint64_t id = n->id;
 		const struct om_job *j = job_of(f->s, n);
 
-		if (j)
+		/* Thousands may end at one time; enough is enough. */
+		if (j) {
 			job_ends(f, j);
-		ended |= j != NULL;
-		next = om_treap_after(f->s->ends, key, id, UINT64_MAX);
-		/* All that end at one time are gone before it is tried. */
-		if (ended && (!next || next->key != key)) {
-			ended = false;
 			rc = try_place(f, ret);
 			*ret_ns = key > now_ns ? key : now_ns + SOON_NS;
 		}
-		n = next;
+		n = om_treap_after(f->s->ends, key, id, UINT64_MAX);
 	}
 	return rc;
 }

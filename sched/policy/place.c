@@ -408,7 +408,7 @@ static int place_gang(struct gang *g, const struct om_where *w,
 	return g->found ? hand_over(g, ret) : 0;
 }
 
-static uint32_t count_open(const struct om_place *p, const struct om_where *w)
+uint32_t om_place_open(const struct om_place *p, const struct om_where *w)
 {
 	uint32_t n = 0;
 
@@ -429,7 +429,7 @@ int om_place(const struct om_place *p, const struct om_ask *a,
 	*ret = (struct om_placement){ .share = NULL };
 	if (a->tasks == 1)
 		return a->nodes_min > 1 ? 0 : place_one(p, a, w, ret);
-	g.cap = count_open(p, w);
+	g.cap = om_place_open(p, w);
 	if (g.cap == 0)
 		return 0;
 	g.seat = malloc(g.cap * sizeof(*g.seat));

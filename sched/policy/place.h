@@ -29,6 +29,9 @@ struct om_place {
 int om_place(const struct om_place *p, const struct om_ask *a,
 	     const struct om_where *w, struct om_placement *ret);
 
+/* How many nodes a placement would have to look at. */
+uint32_t om_place_open(const struct om_place *p, const struct om_where *w);
+
 /* Is node x at price a better than node y at price b? Ties: lower index. */
 static inline bool om_place_better(double a, uint32_t x, double b, uint32_t y)
 {

@@ -12,6 +12,8 @@
 
 /* Shapes without room that one turn tries before it lets others work. */
 #define TRIES_MAX 1000
+/* Nodes that are looked at one by one rather than kept in order. */
+#define FEW_OPEN 16
 /* Jobs of a shape tried in place of its first, which is too long. */
 #define BEHIND_MAX 8
 /* Of these, the smallest are remembered to spare larger ones the try. */
@@ -177,17 +179,26 @@ static int start(struct turn *t, struct om_entry *e,
 	return 0;
 }
 
-/* A single task by the board: no look at all nodes, no memory taken. */
+/*
+ * A single task: by the board, without a look at all nodes. Where so few have
+ * anything free that looking is quicker than making a board, one is not made.
+ */
 static int place_single(struct turn *t, struct om_shape *sh,
-			struct om_placement *ret, struct om_share *one)
+			struct om_placement *ret)
 {
+	struct om_place where = om_sched_place(t->s, false);
 	uint32_t at;
-	int rc = om_shape_board(t->s, sh);
+	int rc;
 
+	if (!sh->has_board && om_place_open(&where, sh->where) <= FEW_OPEN)
+		return om_place(&where, &sh->key.ask, sh->where, ret);
+	rc = om_shape_board(t->s, sh);
 	if (rc < 0 || !om_board_top(&sh->board, &at, &ret->cost))
 		return rc;
-	*one = om_place_share(t->s->room + at, &sh->key.ask, 1);
-	ret->share = one;
+	ret->share = malloc(sizeof(*ret->share));
+	if (!ret->share)
+		return -ENOMEM;
+	*ret->share = om_place_share(t->s->room + at, &sh->key.ask, 1);
 	ret->shares = 1;
 	return 1;
 }
@@ -261,7 +272,6 @@ static int try_placed(struct turn *t, struct om_shape *sh,
 static int try_shape(struct turn *t, struct om_shape *sh)
 {
 	struct om_placement p = { .share = NULL };
-	struct om_share one;
 	bool single = sh->key.ask.tasks == 1 && sh->key.ask.nodes_min <= 1;
 	struct om_place where = om_sched_place(t->s, false);
 	int rc;
@@ -270,7 +280,7 @@ static int try_shape(struct turn *t, struct om_shape *sh)
 		failed(t, sh, false);
 		return 0;
 	}
-	rc = single ? place_single(t, sh, &p, &one) :
+	rc = single ? place_single(t, sh, &p) :
 		      om_place(&where, &sh->key.ask, sh->where, &p);
 	if (rc < 0)
 		return om_fail_nomem(t->err);
@@ -280,8 +290,7 @@ static int try_shape(struct turn *t, struct om_shape *sh)
 		return 0;
 	}
 	rc = try_placed(t, sh, &p);
-	if (!single)
-		om_placement_fini(&p);
+	om_placement_fini(&p);
 	return rc;
 }
 

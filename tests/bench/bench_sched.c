@@ -26,7 +26,7 @@
 
 #define REPEAT 3
 
-enum mix { MIX_ARRAY, MIX_SAME, MIX_SHAPES, MIX_GANGS };
+enum mix { MIX_ARRAY, MIX_SAME, MIX_SHAPES, MIX_GANGS, MIX_DISTINCT };
 
 struct bench {
 	const char *name;
@@ -70,6 +70,10 @@ static void submit_one(struct fix *f, enum mix mix, uint64_t *seed)
 		spec.cpus_per_task = 1 + fix_random(seed, 4);
 		spec.has_mem_per_node = true;
 		spec.mem_per_node = (1 + fix_random(seed, 4)) * FIX_G / 4;
+	}
+	if (mix == MIX_DISTINCT) {
+		spec.has_mem_per_node = true;
+		spec.mem_per_node = (uint64_t)(1 + fix_random(seed, 1u << 30)) * 16;
 	}
 	if (mix == MIX_GANGS)
 		spec.tasks = 1u << fix_random(seed, 5);
@@ -134,7 +138,7 @@ static struct result measure(const struct bench *b, uint32_t pending,
 	uint32_t started = 0;
 
 	fix_init(&f, b->mode);
-	fix_nodes(&f, b->nodes, b->cpus, 64 * FIX_G);
+	fix_nodes(&f, b->nodes, b->cpus, 32 * FIX_G);
 	fix_sched(&f);
 	submit(&f, b->mix, b->nodes * b->cpus *
 	       (b->mode == OM_PART_SHARED ? f.part[0].oversubscribe : 1),
@@ -190,12 +194,16 @@ int main(int argc, char **argv)
 		{ "16 shapes, 4 nodes", OM_PART_EXCLUSIVE, 4, 4, MIX_SHAPES },
 		{ "gangs, 4 nodes", OM_PART_EXCLUSIVE, 4, 4, MIX_GANGS },
 		{ "shared, 4 nodes", OM_PART_SHARED, 4, 4, MIX_SHAPES },
+		{ "all different, 4 nodes", OM_PART_EXCLUSIVE, 4, 4,
+		  MIX_DISTINCT },
 		{ "array, 1000 nodes", OM_PART_EXCLUSIVE, 1000, 4, MIX_ARRAY },
 		{ "singles, 1000 nodes", OM_PART_EXCLUSIVE, 1000, 4, MIX_SAME },
 		{ "16 shapes, 1000 nodes", OM_PART_EXCLUSIVE, 1000, 4,
 		  MIX_SHAPES },
 		{ "gangs, 1000 nodes", OM_PART_EXCLUSIVE, 1000, 4, MIX_GANGS },
 		{ "shared, 1000 nodes", OM_PART_SHARED, 1000, 4, MIX_SHAPES },
+		{ "all different, 1000", OM_PART_EXCLUSIVE, 1000, 4,
+		  MIX_DISTINCT },
 		{ "singles, 10000 nodes", OM_PART_EXCLUSIVE, 10000, 4,
 		  MIX_SAME },
 	};
