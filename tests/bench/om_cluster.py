@@ -7,7 +7,7 @@ import os
 import subprocess
 
 from benchkit import (BenchError, Group, find_program, output,
-                      process_used_s, processes_named, wait_for)
+                      process_used_s, processes_named, wait_for, wait_quiet)
 
 NAME = "bench"
 NETWORK = "10.91.0.0/24"
@@ -44,6 +44,7 @@ class OpenMosix:
                 f"--cpu-share={100 * os.cpu_count()}", *self.options])
         self.group = Group(f"openmosix/cluster-{NAME}", create=False)
         self.clients = Group("omb-om/client")
+        wait_quiet(self.group.used_s)   # the nodes measure their speed first
 
     def down(self):
         subprocess.run([self.program("omcluster"), "down", f"--name={NAME}"],

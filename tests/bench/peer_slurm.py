@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 
-from benchkit import BenchError, Group, main, output, wait_for
+from benchkit import BenchError, Group, main, output, wait_for, wait_quiet
 
 FOLDER = "/run/openmosix-bench/slurm"
 BRIDGE = "omb-br"
@@ -112,6 +112,7 @@ class Slurm:
             self.start_daemons()
             wait_for(lambda: self.idle_nodes() == self.nodes, 30,
                      "Slurm's nodes", every=0.2)
+            wait_quiet(lambda: sum(self.used().values()))
         except BaseException:
             self.down(keep_logs=True)
             raise

@@ -15,19 +15,21 @@ from benchkit import (Busy, Table, bare_machine, find_program, main, many,
 CASES = (("1 client", 1, False), ("8 clients", 8, False), ("array", 1, True))
 
 
-def measure(system, jobs, clients, array, script, limit_s):
+def measure(system, jobs, clients, array, args):
     """Returns (jobs/s, ms a job, {component: ms a job}, submits/s, share of
     the machine that others took)."""
+    spawn_rate = find_program(args.build, "spawn_rate")
     system.reset_count()
     used = system.used()
     busy, begin = Busy(), time.monotonic()
     if array:
-        words = system.array_words(script, jobs)
-        submit_s = many(system.clients, 1, 1, words, system.env)
+        words = system.array_words(args.script, jobs)
+        submit_s = many(spawn_rate, system.clients, 1, 1, words, system.env)
     else:
-        words = system.submit_words(script)
-        submit_s = many(system.clients, jobs, clients, words, system.env)
-    wait_for(lambda: system.finished(jobs), limit_s,
+        words = system.submit_words(args.script)
+        submit_s = many(spawn_rate, system.clients, jobs, clients, words,
+                        system.env)
+    wait_for(lambda: system.finished(jobs), args.limit,
              f"{jobs} jobs to end in {system.name}", every=0.1)
     took = time.monotonic() - begin
     now = system.used()
@@ -50,7 +52,7 @@ def compare(table, systems, bare, args):
             continue
         for system in systems:
             rates[(system.name, label)] = r = measure(
-                system, args.jobs, clients, array, args.script, args.limit)
+                system, args.jobs, clients, array, args)
             base = rates.get(("Slurm", label))
             ours = system.name == "openMosix"
             table.add(f"{system.name}, {label}", r[0], "jobs/s",
