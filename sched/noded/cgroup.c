@@ -105,7 +105,8 @@ static int cpuset_create(const struct cgroup_tree *t, const char *job,
 	if (rc == 0)
 		rc = cgroup_write(fd, "cpuset.cpus", list);
 	if (rc < 0)
-		return om_fail(err, rc, "cannot bind job to processors '%s' in '%s/%s': %s",
+		return om_fail(err, rc,
+			       "cannot bind to processors '%s' in '%s/%s': %s",
 			       list, t->cpuset.path, job, strerror(-rc));
 	return 0;
 }
@@ -139,7 +140,8 @@ static int limits_create(const struct cgroup_tree *t, const char *job,
 
 	if (l->mem && !t->v2_memory) {
 		if (t->mem.root_fd < 0)
-			return om_fail(err, -ENOTSUP, "this node has no memory controller, but the job has a memory limit");
+			return om_fail(err, -ENOTSUP,
+				       "the job has a memory limit, but this node no memory controller");
 		rc = mem_create(t, job, step, l->mem, &g->mem_fd, err);
 	}
 	if (rc == 0 && l->cpu_list && *l->cpu_list && !t->v2_cpuset &&

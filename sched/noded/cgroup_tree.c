@@ -316,7 +316,9 @@ static int open_all(struct cgroup_tree *t, const char *root,
 		t->ops = cgroup_v1_ops();
 		rc = hierarchy_open(&t->group, "freezer", root, err);
 		if (rc == -ENOENT)
-			return om_fail(err, -ENOTSUP, "neither cgroup v2 nor the v1 freezer is mounted; processes of jobs could not be kept together");
+			return om_fail(err, -ENOTSUP,
+				       "neither cgroup v2 nor the v1 freezer is mounted: "
+				       "processes of jobs could not be kept together");
 	}
 	if (rc == 0 && !t->v2_memory)
 		rc = hierarchy_optional(&t->mem, "memory", root, err);

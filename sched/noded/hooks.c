@@ -34,7 +34,9 @@ static int check_one(const char *path, const struct stat *st,
 	/* a sticky folder that all may write to protects root's files in it,
 	 * but not from somebody else's in their place later */
 	if (st->st_uid != 0 || (st->st_mode & 022))
-		return om_fail(err, -EPERM, "'%s' must belong to root and not be writable by group or others (owner %u, mode %04o)",
+		return om_fail(err, -EPERM,
+			       "'%s' must belong to root and not be writable "
+			       "by group or others (owner %u, mode %04o)",
 			       path, st->st_uid, st->st_mode & 07777);
 	return 0;
 }

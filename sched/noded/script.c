@@ -54,7 +54,9 @@ int script_spool_open(const char *spool_dir, struct om_error *err)
 		return om_fail_errno(err, "cannot look at '%s/job'",
 				     spool_dir);
 	if (st.st_uid != 0 || (st.st_mode & 022))
-		return om_fail(err, -EPERM, "'%s/job' must belong to root and not be writable by others (owner %u, mode %04o)",
+		return om_fail(err, -EPERM,
+			       "'%s/job' must belong to root and not be writable "
+			       "by others (owner %u, mode %04o)",
 			       spool_dir, st.st_uid, st.st_mode & 07777);
 	return om_take_fd(&fd);
 }
@@ -66,9 +68,13 @@ int script_check(const void *text, size_t len, struct om_error *err)
 	if (len == 0)
 		return om_fail(err, -ENOEXEC, "the batch script is empty");
 	if (memchr(p, '\0', len < LOOK ? len : LOOK))
-		return om_fail(err, -ENOEXEC, "the batch script is not a text but a program or data; put its name into a script, or use --wrap");
+		return om_fail(err, -ENOEXEC,
+			       "the batch script is not a text but a program or "
+			       "data; put its name into a script, or use --wrap");
 	if (len < 3 || p[0] != '#' || p[1] != '!')
-		return om_fail(err, -ENOEXEC, "the batch script does not begin with #! and an interpreter, for example #!/bin/sh");
+		return om_fail(err, -ENOEXEC,
+			       "the batch script does not begin with #! and an "
+			       "interpreter, for example #!/bin/sh");
 	return 0;
 }
 
