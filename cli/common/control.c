@@ -17,6 +17,8 @@ static void refused(struct control *c, const Om__JobControlReply__Refused *r)
 		c->over++;
 		return;
 	}
+	if (c->quiet && (r->code == -ENOENT || r->code == -ESRCH))
+		return;
 	c->refused++;
 	say_error("job %llu: %s", (unsigned long long)r->job_id, r->text);
 }
