@@ -250,23 +250,29 @@ static int check_create(struct omctld *c, struct peer *p,
 	return 0;
 }
 
+/* Ranks are numbered in the order of the step's nodes: see om_step_order. */
 static int emit_created(struct omctld *c, const struct om_job *j,
-			const Om__StepCreate *m, const uint32_t *tasks,
-			struct om_error *err)
+			const Om__StepCreate *m,
+			const struct om_step_request *req,
+			const uint32_t *tasks, struct om_error *err)
 {
 	const struct om_allocation *a = j->alloc;
 	om_autofree char **node = calloc(a->shares, sizeof(*node));
 	om_autofree uint32_t *count = calloc(a->shares, sizeof(*count));
+	om_autofree uint32_t *order = calloc(a->shares, sizeof(*order));
 	Om__EvStepCreated e = OM__EV_STEP_CREATED__INIT;
+	int n;
 
-	if (!node || !count)
+	if (!node || !count || !order)
 		return om_fail_nomem(err);
-	for (uint32_t i = 0; i < a->shares; i++) {
-		if (!tasks[i])
-			continue;
-		node[e.n_node] = (char *)(uintptr_t)a->share[i].node->name;
-		count[e.n_node++] = tasks[i];
+	n = om_step_order(a, req, tasks, order, err);
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		node[i] = (char *)(uintptr_t)a->share[order[i]].node->name;
+		count[i] = tasks[order[i]];
 	}
+	e.n_node = (size_t)n;
 	e.job_id = j->id;
 	e.step_id = a->next_step;
 	e.name = m->name;
@@ -299,7 +305,7 @@ static int create(struct omctld *c, struct om_job *j, const Om__StepCreate *m,
 	rc = om_step_layout(j->alloc, &req, tasks, err);
 	if (rc < 0)
 		return rc;
-	rc = emit_created(c, j, m, tasks, err);
+	rc = emit_created(c, j, m, &req, tasks, err);
 	if (rc < 0)
 		return rc;
 	rc = om_store_put_launch(c->store, order_step_key(j->id, id),

@@ -41,6 +41,13 @@ def test_tasks_know_their_ranks(cluster, folder):
     assert all(r[3] == '4' for r in rows)
 
 
+def test_daemons_are_numbered_in_the_order_of_their_list(cluster, folder):
+    out = cluster.run('omalloc', '-N', '4', 'omrun', '--daemons',
+                      '--nodelist=n3,n1,n4', '--', 'sh', '-c',
+                      'echo $OM_PROCID $OM_NODENAME', cwd=folder).ok().out
+    assert sorted(out.splitlines()) == ['0 n3', '1 n1', '2 n4']
+
+
 def test_interrupt_ends_the_command(cluster, folder):
     client = cluster.popen('omrun', 'sleep', '79.5', cwd=folder, stdin=-3,
                            stdout=-1, stderr=-1)
