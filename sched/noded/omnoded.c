@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* omnoded: the node daemon: puts the parts together. */
+#include "config.h"
+
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -19,9 +21,6 @@
 #include "sched/noded/noded.h"
 #include "sched/noded/readings.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 #define OOM_SCORE "-900"
 #define DESCRIPTORS 65536

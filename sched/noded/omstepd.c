@@ -3,6 +3,8 @@
  * omstepd --zygote FD: started once by omnoded, with the configuration's path
  * and the node's name as it knows them.
  */
+#include "config.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +18,6 @@
 #include "sched/noded/place.h"
 #include "sched/noded/zygote.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 /* Tasks get descriptors above 2 only because 0 to 2 are taken. */
 static int fill_standard(void)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* register: what a node tells of itself; see register.h. */
+#include "config.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +14,6 @@
 #include "sched/noded/speed.h"
 #include "sched/noded/topology.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 struct registration {
 	uint8_t boot_id[16];
