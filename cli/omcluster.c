@@ -359,6 +359,15 @@ static void print_help(void)
 	       "omcluster(8).\n");
 }
 
+/* For the completion; see print_list in options.c. */
+static void print_verbs(void)
+{
+	printf("operands - ");
+	for (size_t i = 0; i < VERBS; i++)
+		printf("%s%s", i ? "|" : "", verbs[i].name);
+	printf("\n");
+}
+
 static int run_verb(const struct verb *v, struct omcluster *o, int argc,
 		    char **argv)
 {
@@ -406,6 +415,10 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("omcluster (openMosix) %s\n", life_version());
+		return say_finish(CLI_OK);
+	}
+	if (strcmp(argv[1], "--om-complete") == 0) {
+		print_verbs();
 		return say_finish(CLI_OK);
 	}
 	for (size_t i = 0; i < VERBS; i++)

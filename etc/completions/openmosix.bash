@@ -61,7 +61,7 @@ _openmosix()
 		[[ $letter == - ]] || of_letter[$letter]=$kind
 		[[ $long == *= ]] && of_long[${long%=}]+=' needs'
 		[[ $long == *= && $letter != - ]] && of_letter[$letter]+=' needs'
-	done < <("$command" --om-complete 2>/dev/null)
+	done < <($command --om-complete 2>/dev/null)	# may be two words
 
 	# readline cuts words at '=': "--name", "=", "value"
 	if [[ $word == = ]]; then
@@ -84,5 +84,16 @@ _openmosix()
 	_openmosix_values "$kind" "$word"
 }
 
+# "omcluster VERB": each verb has options of its own.
+_openmosix_cluster()
+{
+	if ((COMP_CWORD > 1)); then
+		_openmosix "$1 ${COMP_WORDS[1]}" "$2" "$3"
+	else
+		_openmosix "$@"
+	fi
+}
+
+complete -F _openmosix_cluster omcluster
 complete -F _openmosix omsub omrun omalloc omq omcancel omhold omrelease \
 	omrequeue omnode omhist omctl
