@@ -5,7 +5,7 @@
 PACKAGES_BUILD="gcc libc6-dev make autoconf automake libtool pkg-config xz-utils
 	protobuf-c-compiler libprotobuf-c-dev libevent-dev libmunge-dev munge
 	libssl-dev libsqlite3-dev libconfuse-dev libhwloc-dev uuid-dev
-	libjansson-dev libsmartcols-dev libnl-route-3-dev uthash-dev
+	libjansson-dev libnl-route-3-dev uthash-dev
 	libpmix-dev libopenmpi-dev openmpi-bin python3-docutils"
 PACKAGES_DEMO="hpcc sox flac procps"
 PACKAGES_TEST="faketime clang libclang-rt-14-dev libcmocka-dev python3 python3-pytest

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "cli/common/say.h"
 #include "cli/common/session.h"
@@ -57,14 +56,5 @@ int session_ask(struct session *s, enum om_msg type, const void *msg,
 		return -om_client_exit_code(rc);
 	}
 	*(ProtobufCMessage **)ret_body = body;
-	return 0;
-}
-
-int session_uuid(uint8_t uuid[16], struct om_error *err)
-{
-	if (getrandom(uuid, 16, 0) != 16)
-		return om_fail_errno(err, "no random numbers");
-	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);	/* RFC 4122, version 4 */
-	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
 	return 0;
 }

@@ -23,7 +23,4 @@ void session_close(struct session *s);
 int session_ask(struct session *s, enum om_msg type, const void *msg,
 		enum om_msg expect, void *ret_body);
 
-/* 16 random bytes that make a request one and the same when repeated. */
-int session_uuid(uint8_t uuid[16], struct om_error *err);
-
 #endif

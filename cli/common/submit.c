@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <uuid/uuid.h>
 
 #include "cli/common/say.h"
 #include "cli/common/session.h"
@@ -12,12 +13,8 @@
 int submit_init(struct submit *s, struct jobspec *j, const struct launch *l,
 		struct om_error *err)
 {
-	int rc;
-
 	om__submit__init(&s->msg);
-	rc = session_uuid(s->uuid, err);
-	if (rc < 0)
-		return rc;
+	uuid_generate_random(s->uuid);
 	s->msg.uuid = (ProtobufCBinaryData){ sizeof(s->uuid), s->uuid };
 	s->msg.spec = &j->spec;
 	return launch_pack(l, &s->msg.launch, err);

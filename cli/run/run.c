@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 #include "cli/common/say.h"
 #include "cli/common/states.h"
@@ -224,9 +225,8 @@ static int fill_step(struct run *r, struct om_error *err)
 	int rc;
 
 	om__step_create__init(m);
-	rc = session_uuid(r->step_uuid, err);
-	if (rc == 0)
-		rc = launch_pack(&r->launch, &m->launch, err);
+	uuid_generate_random(r->step_uuid);
+	rc = launch_pack(&r->launch, &m->launch, err);
 	if (rc < 0)
 		return rc;
 	m->uuid.data = r->step_uuid;
