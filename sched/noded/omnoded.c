@@ -21,7 +21,6 @@
 #include "sched/noded/noded.h"
 #include "sched/noded/readings.h"
 
-
 #define OOM_SCORE "-900"
 #define DESCRIPTORS 65536
 

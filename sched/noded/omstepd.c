@@ -18,7 +18,6 @@
 #include "sched/noded/place.h"
 #include "sched/noded/zygote.h"
 
-
 /* Tasks get descriptors above 2 only because 0 to 2 are taken. */
 static int fill_standard(void)
 {

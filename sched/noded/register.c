@@ -14,7 +14,6 @@
 #include "sched/noded/speed.h"
 #include "sched/noded/topology.h"
 
-
 struct registration {
 	uint8_t boot_id[16];
 	uint64_t session;
