@@ -58,13 +58,18 @@ static double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static double seconds_used(int who)
+static double seconds_of(int who)
 {
 	struct rusage r;
 
 	getrusage(who, &r);
 	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
 	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
+static double seconds_used(void)
+{
+	return seconds_of(RUSAGE_SELF) + seconds_of(RUSAGE_CHILDREN);
 }
 
 static pid_t spawn_plain(const struct bench *b)
@@ -193,6 +198,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	parse(&b, argc, argv);
+	/* A shell that executed us in its place leaves its children's time. */
+	used = -seconds_used();
 	begin = seconds_now();
 	rc = run_all(&b);
 	took = seconds_now() - begin;
@@ -201,7 +208,7 @@ int main(int argc, char **argv)
 			rc == -ECHILD ? "it failed" : strerror(-rc));
 		return 1;
 	}
-	used = seconds_used(RUSAGE_SELF) + seconds_used(RUSAGE_CHILDREN);
+	used += seconds_used();
 	printf("%s %u %u %.3f %.1f %.4f\n", b.group ? "cgroup" : "plain",
 	       b.threads, b.jobs, took, b.jobs / took, 1e3 * used / b.jobs);
 	return 0;
