@@ -764,3 +764,34 @@ void rig_stop(struct rig *r)
 	snprintf(command, sizeof(command), "rm -rf %s", r->dir);
 	assert_int_equal(system(command), 0);
 }
+
+int rig_setup(void **state)
+{
+	struct rig_fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	rig_start(&f->r, 2, "node_timeout = 5s\n");
+	rig_client_connect(&f->r, &f->c);
+	*state = f;
+	return 0;
+}
+
+int rig_teardown(void **state)
+{
+	struct rig_fixture *f = *state;
+
+	rig_client_close(&f->c);
+	rig_stop(&f->r);
+	free(f);
+	return 0;
+}
+
+void rig_need(void)
+{
+	if (geteuid() != 0 || access("/usr/sbin/munged", X_OK) < 0) {
+		fprintf(stderr, "needs root and munged\n");
+		exit(77);
+	}
+	if (getenv("ONLY"))
+		cmocka_set_test_filter(getenv("ONLY"));
+}

@@ -127,4 +127,17 @@ void rig_wait_state(struct rig_client *c, uint64_t id, Om__JobState state);
 int rig_control(struct rig_client *c, Om__JobVerb verb, uint64_t id);
 void rig_uuid(uint8_t uuid[16]);
 
+/* A cluster of two played nodes and a client, for each test anew. */
+struct rig_fixture {
+	struct rig r;
+	struct rig_client c;
+};
+int rig_setup(void **state);
+int rig_teardown(void **state);
+#define RIG_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+/* Ends the program (77, skipped) without root or munged. ONLY=pattern picks
+ * tests. */
+void rig_need(void);
+
 #endif

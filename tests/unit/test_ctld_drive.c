@@ -17,31 +17,6 @@
 
 #define S(x) OM__JOB_STATE__##x
 
-struct fixture {
-	struct rig r;
-	struct rig_client c;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	rig_start(&f->r, 2, "node_timeout = 5s\n");
-	rig_client_connect(&f->r, &f->c);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	rig_client_close(&f->c);
-	rig_stop(&f->r);
-	free(f);
-	return 0;
-}
-
 static void ignore_message(struct rig_client *c, enum om_msg type, uint32_t id,
 			   const ProtobufCMessage *body)
 {
@@ -53,7 +28,7 @@ static void ignore_message(struct rig_client *c, enum om_msg type, uint32_t id,
 
 static void a_job_runs_and_its_exit_code_is_told(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .code = 7 });
 	Om__JobInfo *j = rig_wait_job(&f->c, id);
 
@@ -65,7 +40,7 @@ static void a_job_runs_and_its_exit_code_is_told(void **state)
 
 static void the_same_uuid_is_one_job(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	uint8_t uuid[16];
 	uint64_t a, b;
 
@@ -81,7 +56,7 @@ static void the_same_uuid_is_one_job(void **state)
 
 static void an_array_runs_each_task_once(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .array = "1-50" });
 	Om__JobInfo *j = rig_wait_job(&f->c, id);
 
@@ -98,7 +73,7 @@ static void an_array_runs_each_task_once(void **state)
 
 static void a_held_job_waits_for_its_release(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .hold = true });
 
 	rig_free(rig_wait_job(&f->c,
@@ -111,7 +86,7 @@ static void a_held_job_waits_for_its_release(void **state)
 
 static void a_dependent_job_starts_after_the_other_is_done(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	uint64_t first, second;
 
 	f->r.node[0].hold = f->r.node[1].hold = true;
@@ -140,7 +115,7 @@ static int refusal(struct rig_client *c, const struct rig_job *j)
 
 static void a_dependency_on_what_is_over_is_judged_at_once(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	uint64_t good = rig_submit(&f->c, &(struct rig_job){ .code = 0 });
 	uint64_t bad = rig_submit(&f->c, &(struct rig_job){ .code = 1 });
 
@@ -156,7 +131,7 @@ static void a_dependency_on_what_is_over_is_judged_at_once(void **state)
 
 static void a_dependency_that_can_never_be_says_so(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__JobListReply *l;
 	struct rig_node *n;
 	uint64_t first, second;
@@ -177,7 +152,7 @@ static void a_dependency_that_can_never_be_says_so(void **state)
 
 static void tasks_of_an_array_are_cancelled_one_by_one(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__JobControl m = OM__JOB_CONTROL__INIT;
 	Om__JobFilter filter = OM__JOB_FILTER__INIT;
 	Om__ArrayTask at = OM__ARRAY_TASK__INIT, *list = &at;
@@ -212,7 +187,7 @@ static void tasks_of_an_array_are_cancelled_one_by_one(void **state)
 
 static void bad_submits_are_refused_with_a_reason(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 
 	assert_int_equal(refusal(&f->c, &(struct rig_job){ .array = "x" }),
 			 -EINVAL);
@@ -225,7 +200,7 @@ static void bad_submits_are_refused_with_a_reason(void **state)
 /* It asks and asks and never reads: others are served, it is cut off. */
 static void a_client_that_does_not_read_is_cut_off(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	struct rig_client deaf = { .rig = &f->r };
 	Om__JobList m = OM__JOB_LIST__INIT;
 	Om__JobFilter filter = OM__JOB_FILTER__INIT;
@@ -254,7 +229,7 @@ static void a_client_that_does_not_read_is_cut_off(void **state)
 
 static void a_cancelled_job_is_killed_and_says_so(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__JobInfo *j;
 	uint64_t id;
 
@@ -272,7 +247,7 @@ static void a_cancelled_job_is_killed_and_says_so(void **state)
 
 static void a_requeued_job_has_a_new_incarnation(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__JobInfo *j;
 	uint64_t id;
 
@@ -290,7 +265,7 @@ static void a_requeued_job_has_a_new_incarnation(void **state)
 
 static void a_node_that_is_cut_off_keeps_its_job(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	struct rig_node *n;
 	Om__JobInfo *j;
 	uint64_t id;
@@ -312,7 +287,7 @@ static void a_node_that_is_cut_off_keeps_its_job(void **state)
 
 static void a_rebooted_node_has_lost_its_jobs(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	struct rig_node *n;
 	Om__JobInfo *j;
 	uint64_t id;
@@ -333,7 +308,7 @@ static void a_rebooted_node_has_lost_its_jobs(void **state)
 
 static void a_step_that_the_log_does_not_want_is_killed(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	struct rig_node *n = f->r.node;
 	struct rig_step *s = calloc(1, sizeof(*s));
 
@@ -349,7 +324,7 @@ static void a_step_that_the_log_does_not_want_is_killed(void **state)
 
 static void a_node_that_stays_away_fails_its_jobs(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	struct rig_node *n;
 	Om__JobInfo *j;
 	uint64_t lost, again;
@@ -396,7 +371,7 @@ static bool is_down(struct rig_client *c, const char *name)
 
 static void a_removed_node_leaves_its_jobs_listed(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__NodeControl m = OM__NODE_CONTROL__INIT;
 	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .tasks = 16,
 							   .nodes = 2 });
@@ -423,7 +398,7 @@ static void a_removed_node_leaves_its_jobs_listed(void **state)
 
 static void a_drain_waits_until_the_node_is_empty(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__NodeControl m = OM__NODE_CONTROL__INIT;
 	struct rig_node *n;
 	uint32_t ask;
@@ -450,7 +425,7 @@ static void a_drain_waits_until_the_node_is_empty(void **state)
 
 static void a_failed_launch_drains_the_node_and_goes_elsewhere(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__JobInfo *j;
 	uint64_t id;
 
@@ -476,7 +451,7 @@ static void a_failed_launch_drains_the_node_and_goes_elsewhere(void **state)
 
 static void a_job_over_its_nodes_is_cleaned_on_each(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__JobInfo *j;
 	uint64_t id = rig_submit(&f->c, &(struct rig_job){ .tasks = 16,
 							   .nodes = 2 });
@@ -485,184 +460,6 @@ static void a_job_over_its_nodes_is_cleaned_on_each(void **state)
 	assert_int_equal(j->state, S(COMPLETED));
 	assert_int_equal(f->r.node[0].ends, 1);
 	assert_int_equal(f->r.node[1].ends, 1);
-	rig_free(j);
-}
-
-/* ------------------------------------------------------- attached and steps */
-
-static uint32_t send_allocation(struct rig_client *c, uint8_t uuid[16],
-				uint32_t tasks)
-{
-	Om__Submit m = OM__SUBMIT__INIT;
-	Om__JobSpec spec = OM__JOB_SPEC__INIT;
-
-	spec.has_kind = spec.has_tasks = 1;
-	spec.kind = OM__JOB_KIND__ALLOCATION;
-	spec.tasks = tasks;
-	m.uuid.data = uuid;
-	m.uuid.len = 16;
-	m.spec = &spec;
-	m.has_attached = 1;
-	m.attached = 1;
-	assert_int_equal(om_conn_send(c->conn, OM_MSG_SUBMIT, ++c->next_id,
-				      &m.base), 0);
-	return c->next_id;
-}
-
-static void event_is(struct rig_client *c, uint32_t id, Om__JobState state,
-		     uint64_t *ret_job)
-{
-	Om__JobEvent *e;
-	Om__JobState got;
-
-	do {
-		e = rig_next(c, id, OM_MSG_JOB_EVENT);
-		got = e->state;
-		*ret_job = e->job_id;
-		if (got == S(RUNNING))
-			assert_non_null(e->allocation);
-		rig_free(e);
-	} while (got != state);
-}
-
-static uint64_t allocate(struct rig_client *c, uint32_t *ret_id)
-{
-	uint8_t uuid[16];
-	uint64_t job;
-
-	rig_uuid(uuid);
-	*ret_id = send_allocation(c, uuid, 4);
-	rig_free(rig_next(c, *ret_id, OM_MSG_SUBMITTED));
-	event_is(c, *ret_id, S(RUNNING), &job);
-	return job;
-}
-
-static uint32_t send_step(struct rig_client *c, uint64_t job,
-			  const uint8_t uuid[16], const char *code)
-{
-	Om__StepCreate m = OM__STEP_CREATE__INIT;
-	Om__Launch l = OM__LAUNCH__INIT;
-	char *argv[] = { (char *)(uintptr_t)"true", (char *)(uintptr_t)code };
-	uint8_t buf[256];
-
-	l.argv = argv;
-	l.n_argv = 2;
-	l.cwd = (char *)(uintptr_t)"/";
-	m.job_id = job;
-	m.uuid.data = (uint8_t *)(uintptr_t)uuid;
-	m.uuid.len = 16;
-	m.launch.len = om__launch__pack(&l, buf);
-	m.launch.data = buf;
-	assert_int_equal(om_conn_send(c->conn, OM_MSG_STEP_CREATE,
-				      ++c->next_id, &m.base), 0);
-	return c->next_id;
-}
-
-static void an_allocation_runs_steps_and_is_finished(void **state)
-{
-	struct fixture *f = *state;
-	Om__JobControl fin = OM__JOB_CONTROL__INIT;
-	Om__JobFilter filter = OM__JOB_FILTER__INIT;
-	Om__StepEvent *e;
-	Om__JobInfo *j;
-	uint8_t uuid[16];
-	uint32_t alloc, step, again;
-	uint64_t id = allocate(&f->c, &alloc), over;
-
-	rig_uuid(uuid);
-	step = send_step(&f->c, id, uuid, "5");
-	rig_free(rig_next(&f->c, step, OM_MSG_STEP_CREATED));
-	e = rig_next(&f->c, step, OM_MSG_STEP_EVENT);
-	assert_int_equal(e->exit_code, 5);
-	rig_free(e);
-	again = send_step(&f->c, id, uuid, "5");
-	rig_free(rig_next(&f->c, again, OM_MSG_STEP_CREATED));
-	rig_free(rig_next(&f->c, again, OM_MSG_STEP_EVENT));
-	assert_int_equal(f->r.executions, 1);
-	filter.job_id = &id;
-	filter.n_job_id = 1;
-	fin.verb = OM__JOB_VERB__FINISH;
-	fin.filter = &filter;
-	fin.has_exit_code = 1;
-	fin.exit_code = 9;
-	rig_free(rig_call(&f->c, OM_MSG_JOB_CONTROL, &fin.base,
-			  OM_MSG_JOB_CONTROL_REPLY));
-	event_is(&f->c, alloc, S(FAILED), &over);
-	j = rig_wait_job(&f->c, id);
-	assert_int_equal(j->exit_code, 9);
-	assert_int_equal(j->n_step, 1);
-	rig_free(j);
-}
-
-static void a_client_may_come_back_to_its_allocation(void **state)
-{
-	struct fixture *f = *state;
-	struct rig_client second = { .rig = &f->r };
-	uint8_t uuid[16];
-	uint64_t job, same;
-	uint32_t id;
-
-	rig_uuid(uuid);
-	rig_client_connect(&f->r, &second);
-	id = send_allocation(&second, uuid, 1);
-	rig_free(rig_next(&second, id, OM_MSG_SUBMITTED));
-	event_is(&second, id, S(RUNNING), &job);
-	rig_client_close(&second);
-	rig_turns(&f->r, 200 * OM_NS_PER_MS);
-	rig_client_connect(&f->r, &second);
-	id = send_allocation(&second, uuid, 1);
-	rig_free(rig_next(&second, id, OM_MSG_SUBMITTED));
-	event_is(&second, id, S(RUNNING), &same);
-	assert_int_equal(job, same);
-	rig_client_close(&second);
-}
-
-static void an_allocation_ends_when_its_client_stays_away(void **state)
-{
-	struct fixture *f = *state;
-	struct rig_client second = { .rig = &f->r };
-	Om__JobInfo *j;
-	uint64_t id;
-	uint32_t ask;
-
-	rig_client_connect(&f->r, &second);
-	id = allocate(&second, &ask);
-	rig_client_close(&second);
-	rig_turns(&f->r, OM_NS_PER_S);
-	rig_wait_state(&f->c, id, S(RUNNING));
-	j = rig_wait_job(&f->c, id);
-	assert_int_equal(j->state, S(CANCELLED));
-	assert_non_null(strstr(j->reason_text, "went away"));
-	rig_free(j);
-}
-
-static void an_allocation_ends_at_its_time_limit(void **state)
-{
-	struct fixture *f = *state;
-	Om__JobControl m = OM__JOB_CONTROL__INIT;
-	Om__JobFilter filter = OM__JOB_FILTER__INIT;
-	Om__JobSpec update = OM__JOB_SPEC__INIT;
-	Om__JobInfo *j;
-	uint8_t uuid[16];
-	uint32_t alloc, step;
-	uint64_t id = allocate(&f->c, &alloc), over;
-
-	f->r.node[0].hold = f->r.node[1].hold = true;
-	rig_uuid(uuid);
-	step = send_step(&f->c, id, uuid, "0");
-	rig_free(rig_next(&f->c, step, OM_MSG_STEP_CREATED));
-	filter.job_id = &id;
-	filter.n_job_id = 1;
-	m.verb = OM__JOB_VERB__UPDATE;
-	m.filter = &filter;
-	m.update = &update;
-	update.has_time_limit_s = 1;
-	update.time_limit_s = 1;
-	rig_free(rig_call(&f->c, OM_MSG_JOB_CONTROL, &m.base,
-			  OM_MSG_JOB_CONTROL_REPLY));
-	event_is(&f->c, alloc, S(TIMEOUT), &over);
-	j = rig_wait_job(&f->c, id);
-	assert_int_equal(j->state, S(TIMEOUT));
 	rig_free(j);
 }
 
@@ -702,7 +499,7 @@ static void source_is(struct rig_client *c, const char *key, const char *value,
 
 static void what_is_set_at_run_time_outlives_a_kill(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 
 	assert_int_equal(set_key(&f->c, "max_array", "5"), 0);
 	rig_ctld_end(&f->r, SIGKILL);
@@ -721,7 +518,7 @@ static void what_is_set_at_run_time_outlives_a_kill(void **state)
 
 static void a_wrong_setting_changes_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 
 	assert_int_equal(set_key(&f->c, "max_aray", "5"), -ENOENT);
 	assert_int_equal(set_key(&f->c, "max_array", "many"), -EINVAL);
@@ -731,7 +528,7 @@ static void a_wrong_setting_changes_nothing(void **state)
 
 static void a_broken_file_leaves_the_old_configuration(void **state)
 {
-	struct fixture *f = *state;
+	struct rig_fixture *f = *state;
 	Om__ConfigSet m = OM__CONFIG_SET__INIT;
 	Om__Reply *r;
 	FILE *file = fopen(f->r.conf, "ae");
@@ -747,45 +544,34 @@ static void a_broken_file_leaves_the_old_configuration(void **state)
 	source_is(&f->c, "max_array", "100001", "default");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_job_runs_and_its_exit_code_is_told),
-		T(the_same_uuid_is_one_job),
-		T(an_array_runs_each_task_once),
-		T(a_held_job_waits_for_its_release),
-		T(a_dependent_job_starts_after_the_other_is_done),
-		T(a_dependency_on_what_is_over_is_judged_at_once),
-		T(a_dependency_that_can_never_be_says_so),
-		T(tasks_of_an_array_are_cancelled_one_by_one),
-		T(bad_submits_are_refused_with_a_reason),
-		T(a_client_that_does_not_read_is_cut_off),
-		T(a_cancelled_job_is_killed_and_says_so),
-		T(a_requeued_job_has_a_new_incarnation),
-		T(a_node_that_is_cut_off_keeps_its_job),
-		T(a_rebooted_node_has_lost_its_jobs),
-		T(a_step_that_the_log_does_not_want_is_killed),
-		T(a_node_that_stays_away_fails_its_jobs),
-		T(a_removed_node_leaves_its_jobs_listed),
-		T(a_drain_waits_until_the_node_is_empty),
-		T(a_failed_launch_drains_the_node_and_goes_elsewhere),
-		T(a_job_over_its_nodes_is_cleaned_on_each),
-		T(an_allocation_runs_steps_and_is_finished),
-		T(a_client_may_come_back_to_its_allocation),
-		T(an_allocation_ends_when_its_client_stays_away),
-		T(an_allocation_ends_at_its_time_limit),
-		T(what_is_set_at_run_time_outlives_a_kill),
-		T(a_wrong_setting_changes_nothing),
-		T(a_broken_file_leaves_the_old_configuration),
+		RIG_TEST(a_job_runs_and_its_exit_code_is_told),
+		RIG_TEST(the_same_uuid_is_one_job),
+		RIG_TEST(an_array_runs_each_task_once),
+		RIG_TEST(a_held_job_waits_for_its_release),
+		RIG_TEST(a_dependent_job_starts_after_the_other_is_done),
+		RIG_TEST(a_dependency_on_what_is_over_is_judged_at_once),
+		RIG_TEST(a_dependency_that_can_never_be_says_so),
+		RIG_TEST(tasks_of_an_array_are_cancelled_one_by_one),
+		RIG_TEST(bad_submits_are_refused_with_a_reason),
+		RIG_TEST(a_client_that_does_not_read_is_cut_off),
+		RIG_TEST(a_cancelled_job_is_killed_and_says_so),
+		RIG_TEST(a_requeued_job_has_a_new_incarnation),
+		RIG_TEST(a_node_that_is_cut_off_keeps_its_job),
+		RIG_TEST(a_rebooted_node_has_lost_its_jobs),
+		RIG_TEST(a_step_that_the_log_does_not_want_is_killed),
+		RIG_TEST(a_node_that_stays_away_fails_its_jobs),
+		RIG_TEST(a_removed_node_leaves_its_jobs_listed),
+		RIG_TEST(a_drain_waits_until_the_node_is_empty),
+		RIG_TEST(a_failed_launch_drains_the_node_and_goes_elsewhere),
+		RIG_TEST(a_job_over_its_nodes_is_cleaned_on_each),
+		RIG_TEST(what_is_set_at_run_time_outlives_a_kill),
+		RIG_TEST(a_wrong_setting_changes_nothing),
+		RIG_TEST(a_broken_file_leaves_the_old_configuration),
 	};
 
-	if (geteuid() != 0 || access("/usr/sbin/munged", X_OK) < 0) {
-		fprintf(stderr, "needs root and munged\n");
-		return 77;
-	}
-	if (getenv("ONLY"))
-		cmocka_set_test_filter(getenv("ONLY"));
+	rig_need();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
