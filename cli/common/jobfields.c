@@ -93,22 +93,28 @@ TEXT(text_migrate) { (void)now_ns; add_text(out, migrate_name(j->migrate)); }
 TEXT(text_uid) { (void)now_ns; jobid_add_u64(out, j->uid); }
 TEXT(text_gid) { (void)now_ns; jobid_add_u64(out, j->gid); }
 
-/* What kept a job waiting says nothing once it runs or has done well. */
-bool jobfield_has_reason(const Om__JobInfo *j)
+/* What kept a job waiting says nothing any more once it has started. */
+bool jobfield_waits_for(const Om__JobInfo *j)
 {
-	return j->reason && *j->reason && j->state != OM__JOB_STATE__RUNNING &&
+	return j->reason && *j->reason && j->state == OM__JOB_STATE__PENDING;
+}
+/* It has a text, but nothing of what ended an earlier run counts now. */
+bool jobfield_has_text(const Om__JobInfo *j)
+{
+	return j->reason_text && *j->reason_text &&
+	       j->state != OM__JOB_STATE__RUNNING &&
 	       j->state != OM__JOB_STATE__COMPLETED;
 }
 TEXT(text_reason)
 {
 	(void)now_ns;
-	if (jobfield_has_reason(j))
+	if (jobfield_waits_for(j))
 		add_text(out, j->reason);
 }
 TEXT(text_reason_text)
 {
 	(void)now_ns;
-	if (jobfield_has_reason(j))
+	if (jobfield_has_text(j))
 		add_text(out, j->reason_text);
 }
 
@@ -118,7 +124,7 @@ TEXT(text_where)
 	(void)now_ns;
 	if (j->nodelist && *j->nodelist && j->state != OM__JOB_STATE__PENDING) {
 		add_text(out, j->nodelist);
-	} else if (j->reason && *j->reason) {
+	} else if (jobfield_waits_for(j)) {
 		om_buf_addc(out, '(');
 		add_text(out, j->reason);
 		om_buf_addc(out, ')');

@@ -27,8 +27,10 @@ extern const struct jobfield jobfields[];
 int jobfield_parse_list(const char *text, const struct jobfield **list,
 			int max, struct om_error *err);
 
-/* Has it a reason that tells something? */
-bool jobfield_has_reason(const Om__JobInfo *j);
+/* Is there a word for what it waits for? */
+bool jobfield_waits_for(const Om__JobInfo *j);
+/* Is there a text that says why it waits, ends or ended? */
+bool jobfield_has_text(const Om__JobInfo *j);
 /* Seconds it has run, or ran; -1 before it started. */
 int64_t jobfield_elapsed(const Om__JobInfo *j, int64_t now_ns);
 

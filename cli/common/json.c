@@ -132,7 +132,6 @@ static void set_times(json_t *o, const Om__JobInfo *j, int64_t now_ns)
 json_t *json_job(const Om__JobInfo *j, int64_t now_ns)
 {
 	bool over = state_is_over(j->state);
-	bool reason = jobfield_has_reason(j);
 	json_t *o = json_object();
 
 	SET("job_id", json_integer((json_int_t)j->job_id));
@@ -145,8 +144,10 @@ json_t *json_job(const Om__JobInfo *j, int64_t now_ns)
 	SET("name", json_text(j->name));
 	SET("kind", json_string(kind_name(j->kind)));
 	SET("state", json_string(state_name(j->state)));
-	SET("reason", json_text(reason ? j->reason : NULL));
-	SET("reason_text", json_text(reason ? j->reason_text : NULL));
+	SET("reason", json_text(jobfield_waits_for(j) ? j->reason :
+						       NULL));
+	SET("reason_text", json_text(jobfield_has_text(j) ?
+				     j->reason_text : NULL));
 	SET("user", json_text(j->user));
 	SET("uid", json_integer(j->uid));
 	SET("gid", json_integer(j->gid));

@@ -203,6 +203,37 @@ static void jobs_are_sorted_by_several_fields(void **state)
 	assert_non_null(strstr(err.text, "did you mean name"));
 }
 
+static const char *reason_of(const char *field, const Om__JobInfo *j)
+{
+	static char text[64];
+	struct om_buf b = OM_BUF_INIT;
+
+	jobfield_find(field, NULL)->text(j, 0, &b);
+	snprintf(text, sizeof(text), "%s", om_buf_str(&b));
+	om_buf_fini(&b);
+	return text;
+}
+
+/* The word is of the scheduler's memory: a restart of omctld loses it. */
+static void an_end_tells_why_with_or_without_a_word(void **state)
+{
+	Om__JobInfo j = OM__JOB_INFO__INIT;
+
+	(void)state;
+	j.state = OM__JOB_STATE__NODE_FAIL;
+	j.reason_text = (char *)"node n2 was rebooted";
+	assert_string_equal(reason_of("reason_text", &j), j.reason_text);
+	j.reason = (char *)"Priority";
+	assert_string_equal(reason_of("reason_text", &j), j.reason_text);
+	assert_string_equal(reason_of("reason", &j), "");
+	assert_string_equal(reason_of("where", &j), "");
+	j.state = OM__JOB_STATE__PENDING;
+	assert_string_equal(reason_of("reason", &j), "Priority");
+	assert_string_equal(reason_of("where", &j), "(Priority)");
+	j.state = OM__JOB_STATE__RUNNING;
+	assert_string_equal(reason_of("reason_text", &j), "");
+}
+
 static void every_field_has_a_text_for_an_empty_job(void **state)
 {
 	Om__JobInfo j = OM__JOB_INFO__INIT;
@@ -248,6 +279,7 @@ int main(void)
 		TEST(an_array_shows_what_of_it_waits),
 		TEST(steps_are_written_behind_a_point),
 		TEST(jobs_are_sorted_by_several_fields),
+		TEST(an_end_tells_why_with_or_without_a_word),
 		TEST(every_field_has_a_text_for_an_empty_job),
 		TEST(control_characters_do_not_reach_the_terminal),
 	};
