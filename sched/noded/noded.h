@@ -96,6 +96,11 @@ struct nstep {
 	struct om_timer *grace, *limit, *again;
 	bool waiting, patient;	/* for the zygote's word; long enough */
 	Om__JobState why;
+	/* The last order to end it: its step daemon may have died
+	 * before it read that. signo 0: none */
+	int end_signo;
+	Om__JobState end_why;
+	int64_t end_grace_ns;
 	struct nstep *prev, *next;
 };
 
@@ -188,6 +193,9 @@ int memory_open(struct noded *n, struct om_error *err);
 void memory_tidy(struct noded *n);
 /* Steps that were running and have not come back yet are waited for. */
 void memory_wait(struct noded *n);
+
+/* stale.c: removes what crashes left in the spool; the journal was read */
+int stale_remove(struct noded *n, struct om_error *err);
 
 /* ctldlink.c */
 struct ctldlink *ctldlink_create(struct noded *n, struct om_error *err);

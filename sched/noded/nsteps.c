@@ -417,6 +417,12 @@ void nstep_exited(struct noded *n, pid_t pid, int status)
 void nstep_kill(struct nstep *s, const Om__StepKill *m)
 {
 	if (s->conn) {
+		if (m->signal == SIGKILL || m->kill_after_ms) {
+			s->end_signo = (int)m->signal;
+			s->end_why = m->has_why ? m->why :
+						  OM__JOB_STATE__COMPLETED;
+			s->end_grace_ns = m->kill_after_ms * OM_NS_PER_MS;
+		}
 		om_conn_send(s->conn, OM_MSG_STEP_KILL, 0, &m->base);
 		return;
 	}

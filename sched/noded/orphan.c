@@ -20,6 +20,7 @@
 #include "sched/noded/noded.h"
 
 #define AGAIN_NS (500 * OM_NS_PER_MS)
+#define PATIENCE_NS (5 * OM_NS_PER_S)	/* for the zygote's word */
 
 static void check(struct nstep *s);
 
@@ -104,7 +105,7 @@ static void on_again(void *arg)
 	check(s);
 }
 
-static void look_again(struct nstep *s)
+static void look_again(struct nstep *s, int64_t ns)
 {
 	struct om_error err = OM_ERROR_INIT;
 
@@ -112,7 +113,7 @@ static void look_again(struct nstep *s)
 		s->again = om_timer_create(s->job->noded->loop, on_again, s,
 					   &err);
 	if (s->again)
-		om_timer_start(s->again, AGAIN_NS, 0);
+		om_timer_start(s->again, ns, 0);
 	else
 		om_log_error("%s", om_error_text(&err));
 }
@@ -126,7 +127,7 @@ static void watch_group(struct nstep *s)
 		s->watch = om_watch_create(s->job->noded->loop, fd,
 					   OM_LOOP_READ, on_group, s, &err);
 	if (!s->watch)
-		look_again(s);
+		look_again(s, AGAIN_NS);
 }
 
 static bool tasks_over(const struct nstep *s)
@@ -158,7 +159,7 @@ static void check(struct nstep *s)
 	if (is_populated(s)) {
 		if (tasks_over(s)) {
 			cgroup_group_kill(&s->group, &err);
-			look_again(s);
+			look_again(s, AGAIN_NS);
 		}
 		watch_group(s);
 		return;
@@ -166,12 +167,12 @@ static void check(struct nstep *s)
 	if (s->task && any_unknown(s) && !s->patient) {
 		/* The zygote tells how its children ended a moment later. */
 		if (!s->waiting)
-			look_again(s);
+			look_again(s, PATIENCE_NS);
 		s->waiting = true;
 		return;
 	}
 	if (cgroup_step_remove(tree, s->job->id, s->id, &err) < 0) {
-		look_again(s);
+		look_again(s, AGAIN_NS);
 		return;
 	}
 	report(s);
@@ -235,6 +236,8 @@ void orphan_begin(struct nstep *s)
 		s->group = (struct cgroup_group)CGROUP_GROUP_INIT;
 	watch_tasks(s);
 	orphan_limit(s);
+	if (s->end_signo)
+		orphan_kill(s, s->end_signo, s->end_why, s->end_grace_ns);
 	check(s);
 }
 
