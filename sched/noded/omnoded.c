@@ -225,6 +225,8 @@ static int start(struct noded *n, struct om_error *err)
 		return om_fail_nomem(err);
 	rc = memory_open(n, err);
 	if (rc == 0)
+		rc = stale_remove(n, err);
+	if (rc == 0)
 		rc = om_loop_on_turn(n->loop, on_turn, n);
 	if (rc < 0)
 		return rc;

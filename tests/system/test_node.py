@@ -27,6 +27,18 @@ def test_crashed_node_fails_its_job_and_is_told_down(cluster, folder):
     cluster.wait_state(job, 'completed')
 
 
+def test_restarted_node_removes_what_lost_jobs_left(cluster, folder):
+    job = start_on(cluster, folder, 'n2')
+    spool = cluster.folder / 'nodes/n2/spool/openmosix/job'
+    wait_for(lambda: (spool / str(job) / 'script').exists(), 'the script')
+    cluster.verb('crash', 'n2')
+    assert (spool / str(job)).exists()
+    cluster.verb('restart', 'n2')
+    cluster.wait_nodes()
+    assert not (spool / str(job)).exists()
+    cluster.wait_state(job, 'node-fail')
+
+
 def test_job_that_may_be_requeued_runs_again_elsewhere(cluster, folder):
     job = cluster.sub('--requeue', '-o', 'x', '--open-mode=append', cwd=folder,
                       script='''hostname >>began
