@@ -116,6 +116,7 @@ static void fill_job(const struct om_job *j, Om__StepLaunch *m)
 	SET(*m, restarts, j->restarts);
 	SET(*m, kind, r->kind);
 	SET(*m, job_tasks, r->tasks);
+	SET(*m, time_limit_s, r->time_limit_s);
 }
 
 /* Wall time at which the job's limit is reached, by what is left of it now;
