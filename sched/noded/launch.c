@@ -57,15 +57,17 @@ static void set_files(struct child *c)
 		die(c, "cannot close descriptors");
 }
 
-/* More than root may give is cut down to it, as login programs do. */
+/*
+ * The daemon's own hard limits are what the node gives: a user may ask for
+ * less. Root could raise them, so it is for us to cut down what asks for more:
+ * else a job has real-time priority by asking for it.
+ */
 static void set_limit(struct child *c, const Om__ResourceLimit *l)
 {
 	struct rlimit now, want = { .rlim_cur = l->soft, .rlim_max = l->hard };
 
 	if (getrlimit((int)l->resource, &now) < 0)
 		die(c, "unknown resource limit");
-	if (setrlimit((int)l->resource, &want) == 0)
-		return;
 	if (want.rlim_max > now.rlim_max)
 		want.rlim_max = now.rlim_max;
 	if (want.rlim_cur > want.rlim_max)
@@ -111,11 +113,30 @@ static void become_user(struct child *c)
 		die(c, "cannot become the user");
 }
 
+static void verify_groups(struct child *c, int n)
+{
+	const struct asuser *u = c->task->user;
+	gid_t group[GROUPS_CHECKED];
+
+	if (n > GROUPS_CHECKED)
+		return;	/* too many to compare here; their number is right */
+	if (getgroups(n, group) != n)
+		die(c, "cannot verify the groups");
+	for (int i = 0; i < n; i++) {
+		bool found = false;
+
+		/* the kernel sorts them */
+		for (int k = 0; k < n && !found; k++)
+			found = u->group[k] == group[i];
+		if (!found)
+			die(c, "a group is not what was set");
+	}
+}
+
 /* Trust no set call: ask what is in force. */
 static void verify_user(struct child *c)
 {
 	const struct asuser *u = c->task->user;
-	gid_t group[GROUPS_CHECKED];
 	uid_t r, e, s;
 	gid_t rg, eg, sg;
 	int n;
@@ -127,17 +148,7 @@ static void verify_user(struct child *c)
 	if (r != u->uid || e != u->uid || s != u->uid || rg != u->gid ||
 	    eg != u->gid || sg != u->gid || n != (int)u->groups)
 		die(c, "user or groups are not what was set");
-	if (n > GROUPS_CHECKED || getgroups(n, group) != n)
-		return;	/* too many to compare here; their number is right */
-	for (int i = 0; i < n; i++) {
-		bool found = false;
-
-		/* the kernel sorts them */
-		for (int k = 0; k < n && !found; k++)
-			found = u->group[k] == group[i];
-		if (!found)
-			die(c, "a group is not what was set");
-	}
+	verify_groups(c, n);
 	if (u->uid != 0 && syscall(SYS_setuid, 0) == 0)
 		die(c, "root's rights were not given up");
 }
@@ -170,12 +181,6 @@ __attribute__((noreturn, noinline)) static void run_child(struct child *c)
 	die(c, "cannot execute");
 }
 
-/*
- * clone3 without the C library's wrapper: with CLONE_VM the child would return
- * through the same return address on the same stack and leave the parent
- * without it. Nothing is between the instruction and run_child, which never
- * returns, and uses the stack below this frame only.
- */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 #define SHARED_FLAGS (CLONE_VFORK | CLONE_VM)
 /*
