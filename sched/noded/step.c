@@ -33,18 +33,16 @@ static const char *reason_word(Om__JobState why)
 /* The last line of a job's output says why it was killed. */
 static void say_why(struct step *s)
 {
-	char job[48], line[OM_ERROR_TEXT_MAX + 64];
+	char job[48], line[OM_ERROR_TEXT_MAX + 96];
 	int fd = s->files.err >= 0 ? s->files.err : s->files.out;
-	int n;
 
 	step_job_name(s, job, sizeof(job));
-	n = snprintf(line, sizeof(line), "openmosix: job %s killed: %s\n", job,
-		     s->text);
+	snprintf(line, sizeof(line), "openmosix: job %s killed: %s\n", job,
+		 s->text);
 	if (s->stream)
 		step_stream_say(s, line);
-	else if (fd >= 0 && write(fd, line, (size_t)n) < 0)
-		om_log_warn("cannot write to a job's output job=%s: %s", job,
-			    strerror(errno));
+	else if (fd >= 0)
+		taskio_say(fd, line);
 }
 
 void step_ending(struct step *s, Om__JobState why, const char *text)

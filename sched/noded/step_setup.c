@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/log.h"
 #include "sched/noded/hostfile.h"
 #include "sched/noded/launch.h"
 #include "sched/noded/script.h"
@@ -306,14 +305,14 @@ static int start_tasks(struct step *s, struct setup *u, struct om_error *err)
 /* Whoever looks into the output file finds the reason there too. */
 static void tell_in_file(struct step *s, const struct om_error *err)
 {
-	char job[48];
-	int fd = s->files.err;
+	char job[48], line[OM_ERROR_TEXT_MAX + 96];
 
+	if (s->files.err < 0)
+		return;
 	step_job_name(s, job, sizeof(job));
-	if (fd >= 0 && dprintf(fd, "openmosix: job %s not started: %s\n", job,
-			       om_error_text(err)) < 0)
-		om_log_warn("cannot write to a job's output job=%s: %s", job,
-			    strerror(errno));
+	snprintf(line, sizeof(line), "openmosix: job %s not started: %s\n",
+		 job, om_error_text(err));
+	taskio_say(s->files.err, line);
 }
 
 /* Nobody waits for these tasks any more, so their end is waited for here. */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* taskio: files of tasks; see taskio.h. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "sched/noded/taskio.h"
 
@@ -26,6 +30,22 @@ bool taskio_per_task(const struct taskio_spec *s)
 }
 
 /*
+ * There a path may name who opens it, and be allowed because he does:
+ * /proc/self/maps would tell where root's daemon has its memory.
+ */
+static int refuse_proc(int fd, const char *path, struct om_error *err)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return om_fail_errno(err, "cannot look at '%s'", path);
+	if (fs.f_type == PROC_SUPER_MAGIC)
+		return om_fail(err, -EACCES, "cannot open '%s': files of /proc are no input or output of a job",
+			       path);
+	return 0;
+}
+
+/*
  * O_NONBLOCK lets the open of a FIFO that nobody reads fail at once instead
  * of holding up the step for ever; the tasks get a blocking descriptor.
  */
@@ -37,6 +57,8 @@ static int open_path(const char *path, int flags, struct om_error *err)
 
 	if (fd < 0)
 		return om_fail_errno(err, "cannot open '%s'", path);
+	if (refuse_proc(fd, path, err) < 0)
+		return -EACCES;
 	now = fcntl(fd, F_GETFL);
 	if (now < 0 || fcntl(fd, F_SETFL, now & ~O_NONBLOCK) < 0)
 		return om_fail_errno(err, "cannot set up '%s'", path);
@@ -102,6 +124,17 @@ int taskio_open(const struct taskio_spec *s, const struct pattern_values *v,
 	}
 	*ret = f;
 	return 0;
+}
+
+void taskio_say(int fd, const char *line)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if (write(fd, line, strlen(line)) < 0)
+		om_log_warn("cannot write to a job's output: %s",
+			    strerror(errno));
 }
 
 void taskio_close(struct taskio_files *f)

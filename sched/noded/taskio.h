@@ -31,6 +31,12 @@ struct taskio_files {
 int taskio_open(const struct taskio_spec *s, const struct pattern_values *v,
 	       const struct asuser *user, struct taskio_files *ret,
 	       struct om_error *err);
+/*
+ * A line of the daemon's own into a task's file. Only a regular file gets it:
+ * whoever reads a FIFO or a terminal could hold up the daemon, and with it the
+ * end of the job, for ever.
+ */
+void taskio_say(int fd, const char *line);
 void taskio_close(struct taskio_files *f);
 /* Must each task open its own? */
 bool taskio_per_task(const struct taskio_spec *s);
