@@ -102,7 +102,8 @@ static char *own(const struct place *p, const Om__StepLaunch *req,
 		 const struct asuser *user, struct om_error *err)
 {
 	struct om_mpi_alloc a = alloc_of(req);
-	om_autofd int fd = script_folder(p->spool_fd, req->job_id, user, err);
+	struct script_owner to = { user->uid, user->gid, 0400 };
+	om_autofd int fd = script_folder(p->spool_fd, req->job_id, err);
 	char *dir;
 
 	if (fd < 0)
@@ -117,8 +118,7 @@ static char *own(const struct place *p, const Om__StepLaunch *req,
 			om_fail_nomem(err);
 			return NULL;
 		}
-		if (script_write(fd, name, text, strlen(text), 0400, user,
-				 err) < 0)
+		if (script_write(fd, name, text, strlen(text), &to, err) < 0)
 			return NULL;
 	}
 	if (asprintf(&dir, "%s/job/%" PRIu64, p->conf->spool_dir,

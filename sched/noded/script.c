@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* script: a job's folder in the spool; see script.h. */
+/*
+ * script: a job's folder in the spool; see script.h.
+ *
+ * The folder is root's, and its user may only pass through: so nobody else has
+ * put there, moved there or linked what root writes over, lists or removes.
+ */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/openat2.h>
@@ -33,16 +38,31 @@ static int open_beneath(int dirfd, const char *name, int flags, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
+static int check_ours(int fd, const char *path, struct om_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return om_fail_errno(err, "cannot look at '%s'", path);
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return om_fail(err, -EPERM,
+			       "'%s' and what is in it must belong to root and "
+			       "not be writable by others (owner %u, mode %04o)",
+			       path, st.st_uid, st.st_mode & 07777);
+	return 0;
+}
+
 int script_spool_open(const char *spool_dir, struct om_error *err)
 {
 	om_autofd int top = -1, fd = -1;
-	struct stat st;
 
 	if (mkdir(spool_dir, 0755) < 0 && errno != EEXIST)
 		return om_fail_errno(err, "cannot make '%s'", spool_dir);
 	top = open(spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return om_fail_errno(err, "cannot open '%s'", spool_dir);
+	if (check_ours(top, spool_dir, err) < 0)
+		return -EPERM;
 	if ((mkdirat(top, "job", 0755) < 0 && errno != EEXIST) ||
 	    (mkdirat(top, "hosts", 0755) < 0 && errno != EEXIST))
 		return om_fail_errno(err, "cannot make the folders of '%s'", spool_dir);
@@ -50,15 +70,7 @@ int script_spool_open(const char *spool_dir, struct om_error *err)
 	if (fd < 0)
 		return om_fail(err, fd, "cannot open '%s/job': %s", spool_dir,
 			       strerror(-fd));
-	if (fstat(fd, &st) < 0)
-		return om_fail_errno(err, "cannot look at '%s/job'",
-				     spool_dir);
-	if (st.st_uid != 0 || (st.st_mode & 022))
-		return om_fail(err, -EPERM,
-			       "'%s/job' must belong to root and not be writable "
-			       "by others (owner %u, mode %04o)",
-			       spool_dir, st.st_uid, st.st_mode & 07777);
-	return om_take_fd(&fd);
+	return check_ours(fd, spool_dir, err) < 0 ? -EPERM : om_take_fd(&fd);
 }
 
 int script_check(const void *text, size_t len, struct om_error *err)
@@ -78,33 +90,26 @@ int script_check(const void *text, size_t len, struct om_error *err)
 	return 0;
 }
 
-int script_folder(int spool_fd, uint64_t job, const struct asuser *user,
-		  struct om_error *err)
+int script_folder(int spool_fd, uint64_t job, struct om_error *err)
 {
 	char name[24];
 	om_autofd int fd = -1;
-	struct stat st;
+	bool made;
 
 	folder_name(job, name);
-	if (mkdirat(spool_fd, name, 0700) < 0) {
-		if (errno != EEXIST)
-			return om_fail_errno(err, "cannot make the job's folder '%s' in the spool", name);
-	} else if (fchownat(spool_fd, name, user->uid, user->gid,
-			    AT_SYMLINK_NOFOLLOW) < 0) {
-		return om_fail_errno(err, "cannot give the spool folder '%s' to user %s",
-				     name, user->name);
-	}
+	made = mkdirat(spool_fd, name, SCRIPT_FOLDER_MODE) == 0;
+	if (!made && errno != EEXIST)
+		return om_fail_errno(err, "cannot make the job's folder '%s' in the spool",
+				     name);
 	fd = open_beneath(spool_fd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return om_fail(err, fd, "cannot open the spool folder '%s': %s",
 			       name, strerror(-fd));
-	if (fstat(fd, &st) < 0)
-		return om_fail_errno(err, "cannot look at the spool folder '%s'",
+	/* The mode must not depend on the job's umask. */
+	if (made && fchmod(fd, SCRIPT_FOLDER_MODE) < 0)
+		return om_fail_errno(err, "cannot set the mode of the spool folder '%s'",
 				     name);
-	if (st.st_uid != user->uid)
-		return om_fail(err, -EPERM, "the spool folder '%s' belongs to uid %u instead of user %s",
-			       name, st.st_uid, user->name);
-	return om_take_fd(&fd);
+	return check_ours(fd, name, err) < 0 ? -EPERM : om_take_fd(&fd);
 }
 
 static int write_all(int fd, const char *p, size_t len)
@@ -123,7 +128,7 @@ static int write_all(int fd, const char *p, size_t len)
 }
 
 static int write_new(int folder_fd, const char *name, const void *text,
-		     size_t len, mode_t mode)
+		     size_t len, const struct script_owner *to)
 {
 	om_autofd int fd = -1;
 	int rc;
@@ -132,25 +137,22 @@ static int write_new(int folder_fd, const char *name, const void *text,
 	 * with an old one that is still executed. */
 	if (unlinkat(folder_fd, name, 0) < 0 && errno != ENOENT)
 		return -errno;
-	fd = open_beneath(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL, mode);
+	fd = open_beneath(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return fd;
 	rc = write_all(fd, text, len);
-	/* The mode must not depend on the umask. */
-	if (rc == 0 && fchmod(fd, mode) < 0)
+	/* Whole before its user can have it. */
+	if (rc == 0 && (fchown(fd, to->uid, to->gid) < 0 ||
+			fchmod(fd, to->mode) < 0))
 		rc = -errno;
 	return rc;
 }
 
 int script_write(int folder_fd, const char *name, const void *text, size_t len,
-		 mode_t mode, const struct asuser *user, struct om_error *err)
+		 const struct script_owner *to, struct om_error *err)
 {
-	int rc = asuser_begin(user, err);
+	int rc = write_new(folder_fd, name, text, len, to);
 
-	if (rc < 0)
-		return rc;
-	rc = write_new(folder_fd, name, text, len, mode);
-	asuser_end();
 	if (rc < 0)
 		return om_fail(err, rc, "cannot write the job's file '%s' in the spool: %s",
 			       name, strerror(-rc));
@@ -174,13 +176,14 @@ static int write_over(int folder_fd, const void *text, size_t len)
 int script_put(int spool_fd, uint64_t job, const void *text, size_t len,
 	       const struct asuser *user, struct om_error *err)
 {
+	struct script_owner to = { user->uid, user->gid, SCRIPT_MODE };
 	om_autofd int fd = -1;
 	char name[24];
 	int rc = 0, spare;
 
 	folder_name(job, name);
 	spare = spare_take(spool_fd, name, job, user->uid);
-	fd = script_folder(spool_fd, job, user, err);
+	fd = script_folder(spool_fd, job, err);
 	if (fd < 0)
 		return fd;
 	if (spare) {
@@ -193,36 +196,28 @@ int script_put(int spool_fd, uint64_t job, const void *text, size_t len,
 	if (rc < 0)
 		return om_fail(err, rc, "cannot write the job's script in the spool: %s",
 			       strerror(-rc));
-	return rc ? 0 : script_write(fd, SCRIPT_NAME, text, len, SCRIPT_MODE,
-				     user, err);
+	return rc ? 0 : script_write(fd, SCRIPT_NAME, text, len, &to, err);
 }
 
-static int remove_tree(int dirfd, const char *name, unsigned depth);
-
-static int remove_entries(int fd, unsigned depth)
+static int remove_entries(int fd)
 {
 	int copy = open_beneath(fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	om_autodir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *e;
-	int rc = 0;
 
 	if (!dir)
 		return copy < 0 ? copy : -errno;
-	while (rc == 0 && (e = readdir(dir))) {
+	while ((e = readdir(dir))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
-			continue;
-		if (errno != EISDIR && errno != EPERM)
+		if (unlinkat(fd, e->d_name, 0) < 0 && errno != ENOENT)
 			return -errno;
-		rc = remove_tree(fd, e->d_name, depth + 1);
 	}
-	return rc;
+	return 0;
 }
 
-#define DEPTH_MAX 256	/* a user may nest folders without end */
-
-static int remove_tree(int dirfd, const char *name, unsigned depth)
+/* All there is are files that were written by script_write. */
+static int remove_folder(int dirfd, const char *name)
 {
 	om_autofd int fd = -1;
 	int rc;
@@ -231,12 +226,10 @@ static int remove_tree(int dirfd, const char *name, unsigned depth)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return -errno;
-	if (depth > DEPTH_MAX)
-		return -ELOOP;
 	fd = open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
-	rc = remove_entries(fd, depth);
+	rc = remove_entries(fd);
 	if (rc == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
 		rc = -errno;
 	return rc;
@@ -256,7 +249,7 @@ int script_remove(int spool_fd, uint64_t job, struct om_error *err)
 	 * folder above it is root's name for it. */
 	unlinkat(spool_fd, path, 0);
 	path[strlen(path) - strlen("/" SCRIPT_NAME)] = '\0';
-	rc = remove_tree(spool_fd, path, 0);
+	rc = remove_folder(spool_fd, path);
 	if (rc < 0)
 		return om_fail(err, rc, "cannot remove the spool folder '%s': %s",
 			       path, strerror(-rc));

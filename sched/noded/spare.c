@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "sched/noded/script.h"
@@ -63,13 +64,13 @@ static bool is_fit(int fd, uid_t *ret_uid)
 {
 	struct stat folder, file;
 
-	if (fstat(fd, &folder) < 0 || (folder.st_mode & 07777) != 0700 ||
-	    !only_script_in(fd) ||
+	if (fstat(fd, &folder) < 0 || folder.st_uid != geteuid() ||
+	    (folder.st_mode & 07777) != SCRIPT_FOLDER_MODE || !only_script_in(fd) ||
 	    fstatat(fd, SCRIPT_NAME, &file, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	*ret_uid = folder.st_uid;
+	*ret_uid = file.st_uid;
 	return S_ISREG(file.st_mode) && file.st_nlink == 1 &&
-	       file.st_uid == folder.st_uid && file.st_size <= SCRIPT_MAX &&
+	       file.st_size <= SCRIPT_MAX &&
 	       (file.st_mode & 07777) == SCRIPT_MODE;
 }
 

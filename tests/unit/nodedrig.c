@@ -423,6 +423,7 @@ static void pack_launch(const struct rig_job *j, struct rig *r,
 	static char *env[] = { (char *)"PATH=/usr/bin:/bin",
 			       (char *)"FROM_USER=yes",
 			       (char *)"OM_ARRAY_INDEX=99" };
+	Om__ResourceLimit limit = OM__RESOURCE_LIMIT__INIT, *limits = &limit;
 	Om__Launch l = OM__LAUNCH__INIT;
 	size_t n = 0;
 
@@ -445,6 +446,12 @@ static void pack_launch(const struct rig_job *j, struct rig *r,
 	l.std_in = (char *)(j->std_in ? j->std_in : j->in);
 	l.has_append = true;
 	l.append = j->append;
+	if (j->limited) {
+		limit.resource = j->limit_resource;
+		limit.soft = limit.hard = j->limit_value;
+		l.limit = &limits;
+		l.n_limit = 1;
+	}
 	if (j->io_port) {
 		l.io_host = (char *)"127.0.0.1";
 		l.has_io_port = true;

@@ -70,6 +70,9 @@ struct rig_job {
 	uint32_t io_port;
 	bool pty;
 	const char *std_in;
+	bool limited;			/* asks for this resource limit */
+	uint32_t limit_resource;
+	uint64_t limit_value;
 };
 void rig_launch(struct rig *r, const struct rig_job *j);
 void rig_kill(struct rig *r, uint64_t job, int signo, Om__JobState why,

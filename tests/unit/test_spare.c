@@ -52,7 +52,8 @@ static void make_job(const char *name)
 {
 	char path[64];
 
-	assert_int_equal(mkdirat(spool, name, 0700), 0);
+	assert_int_equal(mkdirat(spool, name, SCRIPT_FOLDER_MODE), 0);
+	assert_int_equal(fchmodat(spool, name, SCRIPT_FOLDER_MODE, 0), 0);
 	snprintf(path, sizeof(path), "%s/script", name);
 	put(path, "#!/bin/sh\ntrue\n");
 }
@@ -115,7 +116,7 @@ static void opened_folder_or_script_is_not_kept(void **state)
 	make_job("7");
 	assert_int_equal(fchmodat(spool, "7", 0755, 0), 0);
 	assert_int_equal(spare_keep(spool, "7", 7), 0);
-	assert_int_equal(fchmodat(spool, "7", 0700, 0), 0);
+	assert_int_equal(fchmodat(spool, "7", SCRIPT_FOLDER_MODE, 0), 0);
 	assert_int_equal(fchmodat(spool, "7/script", 0777, 0), 0);
 	assert_int_equal(spare_keep(spool, "7", 7), 0);
 }
