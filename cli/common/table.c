@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/common/table.h"
+#include "lib/base/str.h"
 
 #define GAP 2			/* blanks between columns */
 #define FLUSH_AT (64u << 10)
@@ -25,13 +26,9 @@ static unsigned tame(char *s, size_t len)
 {
 	unsigned width = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c < 0x20 || c == 0x7f)
-			s[i] = '?';
-		width += (c & 0xc0) != 0x80;
-	}
+	om_str_tame(s, len);
+	for (size_t i = 0; i < len; i++)
+		width += ((unsigned char)s[i] & 0xc0) != 0x80;
 	return width;
 }
 

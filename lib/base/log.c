@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/base/str.h"
 
 static const char *log_name = "openmosix";
 static enum om_log_level log_level = OM_LOG_INFO;
@@ -58,18 +59,20 @@ void om_log(enum om_log_level level, const char *fmt, ...)
 {
 	char line[2048];
 	int saved = errno;
-	int len;
+	int len, start;
 	va_list ap;
 
 	if (level > log_level)
 		return;
-	len = prefix(line, sizeof(line), level);
+	start = len = prefix(line, sizeof(line), level);
 	errno = saved;
 	va_start(ap, fmt);
 	len += vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, ap);
 	va_end(ap);
 	if ((size_t)len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
+	/* What a user or a peer wrote must not look like another line. */
+	om_str_tame(line + start, (size_t)(len - start));
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		len = 0;	/* nowhere left to complain to */

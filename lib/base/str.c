@@ -421,3 +421,31 @@ int om_parse_signal(const char *s)
 	}
 	return -EINVAL;
 }
+
+/* Bytes of the control character at s, 0 if there is another one. U+0080 to
+ * U+009F are as good as ESC to a terminal. */
+static size_t control_at(const char *s, size_t len)
+{
+	unsigned char c = (unsigned char)s[0];
+	unsigned char next = len > 1 ? (unsigned char)s[1] : 0;
+
+	if (c < 0x20 || c == 0x7f)
+		return 1;
+	return c == 0xc2 && next >= 0x80 && next <= 0x9f ? 2 : 0;
+}
+
+void om_str_tame(char *s, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n ? n : 1) {
+		n = control_at(s + i, len - i);
+		memset(s + i, '?', n);
+	}
+}
+
+bool om_str_is_tame(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (control_at(s + i, len - i))
+			return false;
+	return true;
+}

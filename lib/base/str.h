@@ -58,6 +58,14 @@ unsigned om_str_distance(const char *a, const char *b);
 /* The nearest of words (NULL-ended) within 3 edits, or NULL. */
 const char *om_str_nearest(const char *s, const char *const *words);
 
+/*
+ * Makes text harmless that is shown to people and may be somebody else's: each
+ * byte of a control character, those of C1 in UTF-8 too, becomes '?'.
+ */
+void om_str_tame(char *s, size_t len);
+/* Is there any? */
+bool om_str_is_tame(const char *s, size_t len);
+
 /* "9" or "SIGUSR1" or "usr1": the signal's number or -EINVAL. */
 int om_parse_signal(const char *s);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/str.h"
 #include "lib/net/auth.h"
 #include "lib/net/credential.h"
 #include "lib/proto/openmosix.pb-c.h"
@@ -207,14 +208,6 @@ int om_auth_refuse(struct om_buf *out, int code, const char *text)
 
 /* ------------------------------------------------------------------- client */
 
-/* What an unproved server says is shown to people: no escape sequences. */
-static void printable(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
-}
-
 static int take_refusal(const Om__Reply *reply, struct om_error *err)
 {
 	int code = reply->code;
@@ -222,7 +215,8 @@ static int take_refusal(const Om__Reply *reply, struct om_error *err)
 
 	om_fail(&text, -EACCES, "%s", reply->text && reply->text[0] ?
 		reply->text : "no reason given");
-	printable(text.text);
+	/* It is shown to people, and the server has proved nothing yet. */
+	om_str_tame(text.text, strlen(text.text));
 	if (code != -EAGAIN && code != -EPROTO)
 		code = -EACCES;
 	return om_fail(err, code, "refused: %.400s", text.text);

@@ -5,6 +5,7 @@
 
 #include "lib/base/hostlist.h"
 #include "lib/base/idset.h"
+#include "lib/base/str.h"
 #include "sched/ctld/spec.h"
 
 #define TASKS_MAX 1000000u
@@ -44,11 +45,10 @@ static int check_text(const char *option, const char *s, size_t max,
 		return om_fail(err, -EINVAL,
 			       "%s: %zu characters given, at most %zu fit",
 			       option, len, max);
-	for (const char *p = s; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return om_fail(err, -EINVAL,
-				       "%s: control characters are not allowed",
-				       option);
+	if (!om_str_is_tame(s, len))
+		return om_fail(err, -EINVAL,
+			       "%s: control characters are not allowed",
+			       option);
 	return 0;
 }
 

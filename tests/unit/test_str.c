@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "lib/base/log.h"
 #include "lib/base/str.h"
 
 static int64_t duration(const char *s)
@@ -173,6 +175,39 @@ static void sizes_print_short(void **state)
 						  sizeof(buf))) <= 8);
 }
 
+static void control_characters_are_made_harmless(void **state)
+{
+	char text[] = "a\033[2J\nb\x7f\xc2\x9b" "31m \xc3\xa4\xc2";
+
+	(void)state;
+	assert_false(om_str_is_tame(text, strlen(text)));
+	om_str_tame(text, strlen(text));
+	assert_string_equal(text, "a?[2J?b???31m \xc3\xa4\xc2");
+	assert_true(om_str_is_tame(text, strlen(text)));
+}
+
+static void log_line_stays_one_line(void **state)
+{
+	int pair[2], saved = dup(STDERR_FILENO);
+	char line[256];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(pair), 0);
+	dup2(pair[1], STDERR_FILENO);
+	om_log_error("cannot open '%s'", "x\n2026 omctld: forged\033[1m");
+	dup2(saved, STDERR_FILENO);
+	n = read(pair[0], line, sizeof(line) - 1);
+	assert_true(n > 0);
+	line[n] = '\0';
+	assert_ptr_equal(strchr(line, '\n'), line + n - 1);
+	assert_null(strchr(line, '\033'));
+	assert_non_null(strstr(line, "'x?2026 omctld: forged?[1m'"));
+	close(pair[0]);
+	close(pair[1]);
+	close(saved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +220,8 @@ int main(void)
 		cmocka_unit_test(the_nearest_word_is_within_three_edits),
 		cmocka_unit_test(signals_have_names_and_numbers),
 		cmocka_unit_test(sizes_print_short),
+		cmocka_unit_test(control_characters_are_made_harmless),
+		cmocka_unit_test(log_line_stays_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
