@@ -11,6 +11,7 @@
 #define STRINGS_MAX 65536u	/* argv and environment entries */
 #define PATH_LIMIT 4096u
 #define LIMITS_MAX 32u
+#define HOST_MAX 255u		/* it is kept as long as the job is known */
 
 /* Reads a varint; the bytes used, or 0 if it is cut off or too long. */
 static size_t varint(const uint8_t *p, size_t len, uint64_t *ret)
@@ -83,11 +84,13 @@ static int check_script(const ProtobufCBinaryData *s, struct om_error *err)
 	return 0;
 }
 
-static int check_paths(const Om__Launch *l, struct om_error *err)
+/* starts: something is started by it, so it must say where. */
+static int check_paths(const Om__Launch *l, bool starts, struct om_error *err)
 {
 	const char *const path[] = { l->std_in, l->std_out, l->std_err };
 
-	if (!l->cwd || l->cwd[0] != '/' || strlen(l->cwd) >= PATH_LIMIT)
+	if ((starts && !l->cwd) ||
+	    (l->cwd && (l->cwd[0] != '/' || strlen(l->cwd) >= PATH_LIMIT)))
 		return om_fail(err, -EINVAL,
 			       "the working directory must begin with '/' and have at most %u characters",
 			       PATH_LIMIT - 1);
@@ -109,6 +112,10 @@ static int check_lists(const Om__Launch *l, struct om_error *err)
 	if (l->n_limit > LIMITS_MAX)
 		return om_fail(err, -EINVAL, "%zu resource limits, at most %u",
 			       l->n_limit, LIMITS_MAX);
+	if (l->submit_host && strlen(l->submit_host) > HOST_MAX)
+		return om_fail(err, -EINVAL,
+			       "the name of the submitting host has over %u characters",
+			       HOST_MAX);
 	if (l->umask > 0777)
 		return om_fail(err, -EINVAL, "umask %o is over 777", l->umask);
 	return 0;
@@ -131,9 +138,9 @@ static int unpack(const ProtobufCBinaryData *packed, Om__Launch **ret,
 	return 0;
 }
 
-static int check(const Om__Launch *l, struct om_error *err)
+static int check(const Om__Launch *l, bool starts, struct om_error *err)
 {
-	int rc = check_paths(l, err);
+	int rc = check_paths(l, starts, err);
 
 	return rc < 0 ? rc : check_lists(l, err);
 }
@@ -156,8 +163,7 @@ int launch_check(const ProtobufCBinaryData *packed, Om__JobKind kind,
 	if (rc < 0)
 		return rc;
 	/* Of an allocation nothing is started: all may be left out. */
-	if (kind == OM__JOB_KIND__BATCH || l->cwd)
-		rc = check(l, err);
+	rc = check(l, kind == OM__JOB_KIND__BATCH, err);
 	if (rc == 0 && kind == OM__JOB_KIND__BATCH)
 		rc = check_script(&l->script, err);
 	return finish(rc, l, ret);
@@ -171,7 +177,7 @@ int launch_check_step(const ProtobufCBinaryData *packed, Om__Launch **ret,
 
 	if (rc < 0)
 		return rc;
-	rc = check(l, err);
+	rc = check(l, true, err);
 	if (rc == 0 && (l->n_argv == 0 || !*l->argv[0]))
 		rc = om_fail(err, -EINVAL, "the step names no command");
 	if (rc == 0 && l->has_script)

@@ -7,6 +7,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/str.h"
 #include "sched/ctld/access.h"
 #include "sched/ctld/clients.h"
 #include "sched/ctld/nodecmd.h"
@@ -244,8 +245,9 @@ static int check_create(struct omctld *c, struct peer *p,
 	if (live >= LIVE_MAX || j->alloc->next_step >= STEPS_MAX)
 		return om_fail(err, -EAGAIN, "job %llu has %u steps running",
 			       (unsigned long long)j->id, live);
-	if (m->name && strlen(m->name) > 256)
-		return om_fail(err, -EINVAL, "the step's name is too long");
+	if (m->name && (strlen(m->name) > 256 ||
+			!om_str_is_tame(m->name, strlen(m->name))))
+		return om_fail(err, -EINVAL, "the step's name is too long, or has control characters");
 	*ret = j;
 	return 0;
 }

@@ -216,6 +216,23 @@ static void paths_and_environment_are_checked(void **state)
 	assert_true(check(&l, OM__JOB_KIND__BATCH, &err) < 0);
 }
 
+/* What the controller keeps of a job is bounded, whatever its kind. */
+static void name_of_the_submitting_host_is_bounded(void **state)
+{
+	Om__Launch l = OM__LAUNCH__INIT;
+	struct om_error err = OM_ERROR_INIT;
+	char host[257];
+
+	(void)state;
+	memset(host, 'h', sizeof(host));
+	host[256] = '\0';
+	l.submit_host = host;
+	assert_true(check(&l, OM__JOB_KIND__ALLOCATION, &err) < 0);
+	assert_non_null(strstr(err.text, "255"));
+	host[255] = '\0';
+	assert_int_equal(check(&l, OM__JOB_KIND__ALLOCATION, &err), 0);
+}
+
 static void a_malformed_launch_is_refused(void **state)
 {
 	uint8_t junk[] = { 0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, 'x' };
@@ -303,6 +320,7 @@ int main(void)
 		cmocka_unit_test(dependencies_are_complete_and_few),
 		cmocka_unit_test(a_script_must_be_one),
 		cmocka_unit_test(paths_and_environment_are_checked),
+		cmocka_unit_test(name_of_the_submitting_host_is_bounded),
 		cmocka_unit_test(a_malformed_launch_is_refused),
 		cmocka_unit_test(many_empty_strings_are_refused_before_they_are_decoded),
 		cmocka_unit_test(a_step_needs_a_command_and_no_script),
