@@ -3,6 +3,7 @@
  * launch: is a packed Launch one that a node can start? The controller keeps
  * and forwards the bytes; it looks into them here only, at submit.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "sched/ctld/spec.h"
