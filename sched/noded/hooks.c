@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/str.h"
 #include "lib/base/strvec.h"
 #include "sched/noded/hooks.h"
 
@@ -41,9 +40,13 @@ static int check_one(const char *path, const struct stat *st,
 	return 0;
 }
 
-int hook_check(const char *path, struct om_error *err)
+/*
+ * Gives the path without links, which is what was judged and what is to run:
+ * a link may lie where others can turn it meanwhile.
+ */
+static int check(const char *path, char real[PATH_MAX], struct om_error *err)
 {
-	char real[PATH_MAX], *dir = real;
+	char above[PATH_MAX], *dir = above;
 	struct stat st;
 	int rc;
 
@@ -55,6 +58,7 @@ int hook_check(const char *path, struct om_error *err)
 		return om_fail_errno(err, "cannot look at '%s'", real);
 	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0100))
 		return om_fail(err, -EACCES, "'%s' is not an executable file", real);
+	strcpy(above, real);
 	for (;;) {
 		rc = check_one(dir, &st, err);
 		if (rc < 0 || !strcmp(dir, "/"))
@@ -188,25 +192,22 @@ static int start(struct hook *h, struct om_loop *loop,
 int hook_start(struct om_loop *loop, const struct hook_spec *s, hook_fn *fn,
 	       void *arg, struct hook **ret, struct om_error *err)
 {
-	int rc = hook_check(s->path, err);
-	struct hook *h;
+	struct hook *h = calloc(1, sizeof(*h));
+	int rc;
 
-	if (rc < 0)
-		return om_wrap(err, rc, "%s refused", s->what);
-	h = calloc(1, sizeof(*h));
 	if (!h)
 		return om_fail_nomem(err);
+	rc = check(s->path, h->path, err);
+	if (rc < 0) {
+		free(h);
+		return om_wrap(err, rc, "%s refused", s->what);
+	}
 	h->fn = fn;
 	h->arg = arg;
 	h->what = s->what;
 	h->timeout_ns = s->timeout_ns;
-	rc = om_str_copy(h->path, sizeof(h->path), s->path);
-	if (rc < 0)
-		om_fail(err, rc, "path of the %s is too long", s->what);
-	if (rc == 0) {
-		h->timer = om_timer_create(loop, on_timeout, h, err);
-		rc = h->timer ? start(h, loop, s, err) : err->code;
-	}
+	h->timer = om_timer_create(loop, on_timeout, h, err);
+	rc = h->timer ? start(h, loop, s, err) : err->code;
 	if (rc < 0) {
 		hook_free(h);
 		return rc;

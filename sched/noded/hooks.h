@@ -34,7 +34,5 @@ int hook_start(struct om_loop *loop, const struct hook_spec *spec, hook_fn *fn,
 	       void *arg, struct hook **ret, struct om_error *err);
 /* Kills it; fn is not called. */
 void hook_cancel(struct hook *h);
-/* May root run this file? */
-int hook_check(const char *path, struct om_error *err);
 
 #endif

@@ -216,6 +216,28 @@ static void hook_that_others_can_write_is_refused(void **state)
 	}
 }
 
+/* What was judged is what runs, wherever a link points to by then. */
+static void hook_runs_by_its_path_without_links(void **state)
+{
+	struct rig *r = *state;
+	om_autofree char *log = NULL;
+	char path[128], body[256], want[256];
+
+	snprintf(body, sizeof(body), "echo $0 >> %s\n", log_file);
+	write_hook("behind", body, 0755);
+	snprintf(path, sizeof(path), "%s/prolog", hooks);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("behind", path), 0);
+	rig_launch(r, &(struct rig_job){ .id = 20, .script = "exit 0\n" });
+	rig_wait_exit(r, 20);
+	log = read_log();
+	snprintf(want, sizeof(want), "%s/behind\n", hooks);
+	assert_string_equal(log, want);
+	assert_int_equal(unlink(path), 0);
+	rig_job_end(r, 20);
+	rig_wait_clean(r, 20);
+}
+
 static bool came_back(struct rig *r, void *arg)
 {
 	return r->n_registered > *(unsigned *)arg && r->node;
@@ -268,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup(failed_prolog_starts_nothing, each),
 		cmocka_unit_test_setup(hook_that_hangs_is_killed, each),
 		cmocka_unit_test_setup(failed_epilog_is_told, each),
+		cmocka_unit_test_setup(hook_runs_by_its_path_without_links, each),
 		cmocka_unit_test_setup(hook_that_others_can_write_is_refused, each),
 		cmocka_unit_test_setup(job_ended_during_its_prolog_does_not_start, each),
 		cmocka_unit_test_setup(restart_during_the_prolog_forgets_the_launch, each),
