@@ -129,6 +129,19 @@ static void on_readable(void *arg, int fd, int events)
 	check_done(s);
 }
 
+/* Not before all have taken theirs: one that never reads would else have all
+ * that the others are sent laid up for it. */
+static void resume_input(struct step_stream *st)
+{
+	const struct channel *ch;
+
+	LL_FOREACH(st->writers, ch)
+		if (om_buf_len(&ch->in) >= STDIN_MAX / 4)
+			return;
+	if (st->conn)
+		om_conn_pause(st->conn, false);
+}
+
 static void on_writable(void *arg, int fd, int events)
 {
 	struct channel *ch = arg;
@@ -140,13 +153,11 @@ static void on_writable(void *arg, int fd, int events)
 		return;
 	if (n < 0) {		/* the task does not want to read any more */
 		channel_stop(ch);
-		if (st->conn)
-			om_conn_pause(st->conn, false);
+		resume_input(st);
 		return;
 	}
 	om_buf_consume(&ch->in, (size_t)n);
-	if (om_buf_len(&ch->in) < STDIN_MAX / 4 && st->conn)
-		om_conn_pause(st->conn, false);
+	resume_input(st);
 	if (om_buf_len(&ch->in))
 		return;
 	om_watch_set(ch->watch, 0);
