@@ -396,6 +396,12 @@ void jobs_launch(struct noded *n, const Om__StepLaunch *m)
 		       "the job is being ended on this node");
 		return;
 	}
+	if (j && j->uid != m->uid) {
+		/* It was looked up, and the prolog run, for one user only. */
+		refuse(n, m->job_id, m->step_id, m->incarnation, -EPERM,
+		       "the job is another user's on this node");
+		return;
+	}
 	s = j ? jobs_step(j, m->step_id) : NULL;
 	if (s) {
 		say_again(s);
