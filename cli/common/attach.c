@@ -24,6 +24,7 @@ struct attach {
 		const ProtobufCMessage *msg;
 	} request[ATTACH_REQUESTS];
 	uint32_t requests;
+	uint64_t connection;		/* the one that knows our requests */
 	int64_t lost_ns;		/* 0: connected */
 	bool told, failed;
 	bool *gone;			/* set when destroyed in a callback */
@@ -59,9 +60,18 @@ static int watch(struct attach *a, struct om_error *err)
 {
 	if (a->watch)
 		return 0;
+	a->connection = om_client_connection(a->session->client);
 	a->watch = om_watch_create(a->loop, om_client_fd(a->session->client),
 				   OM_LOOP_READ, on_readable, a, err);
 	return a->watch ? 0 : err->code;
+}
+
+/* A call may have made a new connection, which knows nothing of us, and whose
+ * descriptor is not watched although it may have the number of the last. */
+static bool is_another(const struct attach *a)
+{
+	return a->watch &&
+	       om_client_connection(a->session->client) != a->connection;
 }
 
 static int say_all(struct attach *a, struct om_error *err)
@@ -217,6 +227,10 @@ int attach_request(struct attach *a, enum om_msg type, const void *msg,
 	if (a->lost_ns)
 		return 0;	/* said when we are back */
 	rc = om_client_send(a->session->client, type, a->requests, msg, err);
+	if (rc == 0 && is_another(a)) {
+		lose(a);
+		return 0;
+	}
 	if (rc == 0)
 		return watch(a, err);
 	if (a->requests == 1 || om_client_exit_code(rc) != CLI_AGAIN)
@@ -229,14 +243,13 @@ int attach_ask(struct attach *a, enum om_msg type, const void *msg,
 	       enum om_msg expect, void *ret_body, struct om_error *err)
 {
 	struct om_client *c = a->session->client;
-	int before = om_client_fd(c), rc;
+	int rc;
 
 	om_client_set_timeout(c, ASK_NS);
 	rc = om_client_call(c, type, msg, expect, ret_body, err);
 	om_client_set_timeout(c, a->session->timeout_ns);
-	/* What came meanwhile is told in the next turn; and a connection that
-	 * the call made anew does not know our requests yet. */
-	if (om_client_fd(c) != before || before < 0)
+	/* What came meanwhile is told in the next turn. */
+	if (om_client_fd(c) < 0 || !a->watch || is_another(a))
 		lose(a);
 	om_loop_defer(a->loop, &a->drain, on_deferred, a);
 	return rc;

@@ -41,6 +41,7 @@ struct om_client {
 	struct om_stream stream;	/* fd -1: not connected */
 	struct om_peer peer;
 	uint32_t last_id;
+	uint64_t connection;		/* so many there were */
 	struct pushed *first, **end;	/* came while a call waited */
 	char where[256];		/* tried last, for error texts */
 };
@@ -272,6 +273,8 @@ static int try_connect(struct om_client *c, int64_t deadline,
 	om_auth_destroy(auth);
 	if (rc < 0)
 		disconnect(c);
+	else
+		c->connection++;
 	return rc;
 }
 
@@ -606,6 +609,11 @@ int om_client_receive(struct om_client *c, int64_t timeout_ns,
 int om_client_fd(const struct om_client *c)
 {
 	return c->stream.fd;
+}
+
+uint64_t om_client_connection(const struct om_client *c)
+{
+	return c->connection;
 }
 
 bool om_client_pending(const struct om_client *c)

@@ -52,6 +52,9 @@ int om_client_receive(struct om_client *c, int64_t timeout_ns,
 int om_client_reply(const Om__Reply *reply, struct om_error *err);
 /* To poll beside other descriptors; -1 while not connected. */
 int om_client_fd(const struct om_client *c);
+/* Which connection it is: 0 before the first, then raised by each new one,
+ * whose descriptor often has the number of the last. */
+uint64_t om_client_connection(const struct om_client *c);
 /* True if a whole message is buffered already (do not poll then). */
 bool om_client_pending(const struct om_client *c);
 

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
@@ -102,6 +103,24 @@ def test_all_daemons_die_at_once(cluster, folder):
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     finish(cluster, folder, *jobs)
+
+
+def test_omalloc_that_asked_why_it_waits_is_told_of_its_nodes(cluster, folder):
+    """Its question makes a connection anew, with a descriptor as before."""
+    job = start(cluster, folder, '--nodelist=n1', '--exclusive')
+    alloc = cluster.popen('omalloc', '--nodelist=n1', 'true', cwd=folder,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(lambda: cluster.jobs('--state=pending'), 'omalloc to wait')
+    asks = time.monotonic() + 1.5	# after a second
+    pid = cluster.daemon('omctld')
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: time.monotonic() > asks, 'the question')
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: cluster.daemon('omctld') not in (None, pid),
+             'omctld to be back')
+    finish(cluster, folder, job)
+    _, err = alloc.communicate(timeout=30)
+    assert alloc.returncode == 0, err
 
 
 def test_orderly_restart_of_the_daemons_is_not_noticed(cluster, folder):

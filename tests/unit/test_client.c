@@ -375,11 +375,15 @@ static void reset_before_the_answer_is_tried_again(void **state)
 static void server_restarted_between_calls_is_found_again(void **state)
 {
 	(void)state;
+	assert_int_equal(om_client_connection(client), 0);
 	server_start(sock);
 	assert_int_equal(ping(), 0);
+	assert_int_equal(ping(), 0);
+	assert_int_equal(om_client_connection(client), 1);
 	server_kill();
 	server_start(sock);
 	assert_int_equal(ping(), 0);
+	assert_int_equal(om_client_connection(client), 2);
 }
 
 /* A process that starts the server only after a while. */
