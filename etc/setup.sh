@@ -79,7 +79,8 @@ build_tree() {
 	while [ "$1" != -- ]; do targets_="$targets_ $1"; shift; done
 	shift
 	mkdir -p "$build" "$logs_"
-	if [ ! -x configure ] || [ ! -f Makefile.in ]; then
+	if [ ! -x configure ] || [ ! -f Makefile.in ] ||
+	   [ ! -f build-aux/missing ]; then
 		step "$logs_/autogen.log" autogen.sh ./autogen.sh || return 1
 	fi
 	asked=$(printf '%s\n' "${CC:-cc}" "${CFLAGS:-}" "$@")
