@@ -715,6 +715,11 @@ size_t om_conn_queued(const struct om_conn *c)
 	return om_stream_queued(&c->stream);
 }
 
+size_t om_conn_received(const struct om_conn *c)
+{
+	return om_buf_len(&c->stream.in) + om_buf_len(&c->stream.raw);
+}
+
 const char *om_conn_name(const struct om_conn *c)
 {
 	return c->name;

@@ -58,6 +58,8 @@ int om_conn_send_raw(struct om_conn *c, const void *frames, size_t len);
 void om_conn_finish(struct om_conn *c);
 const struct om_peer *om_conn_peer(const struct om_conn *c);
 size_t om_conn_queued(const struct om_conn *c);
+/* Bytes that have come and are no whole message yet. */
+size_t om_conn_received(const struct om_conn *c);
 /* Stops and resumes reading (back pressure). */
 void om_conn_pause(struct om_conn *c, bool paused);
 /* "uid=1000 addr=10.0.0.1:3344", for logs; borrowed. */

@@ -16,11 +16,16 @@
 #define BACKLOG 1024
 #define PEERS_MAX 16384		/* connections in all */
 #define PEERS_UID_MAX 1024	/* of one user who is not root */
+/* What all of them may hold of our memory: half a message that never comes to
+ * its end, answers that are not read. One answer alone may be as large. */
+#define BYTES_UID_MAX ((size_t)256 << 20)
+#define LOOK_NS (200 * OM_NS_PER_MS)
 
 /* How many connections a user has. */
 struct per_uid {
 	uint32_t uid;
 	unsigned count;
+	size_t bytes;			/* when it was looked at last */
 	UT_hash_handle hh;
 };
 
@@ -29,6 +34,7 @@ struct clients {
 	struct om_listener *local, *tcp;
 	struct peer *peers;
 	struct per_uid *by_uid;
+	struct om_timer *look;
 	unsigned count;
 	char socket[256];
 	/* Borrowed by the listeners, so not the configuration's, which a
@@ -219,6 +225,36 @@ static void on_accept(void *arg, struct om_conn *conn)
 	om_conn_set_handler(conn, &conn_handler, p);
 }
 
+static size_t held_by(const struct peer *p)
+{
+	return p->out.bytes + om_conn_queued(p->conn) +
+	       om_conn_received(p->conn);
+}
+
+/* Who holds too much loses those connections that hold most. */
+static void on_look(void *arg)
+{
+	struct clients *cl = arg;
+	struct per_uid *u, *next;
+	struct peer *p;
+
+	HASH_ITER(hh, cl->by_uid, u, next)
+		u->bytes = 0;
+	DL_FOREACH(cl->peers, p) {
+		u = p->uid ? uid_entry(cl, p->uid) : NULL;
+		if (u)
+			u->bytes += held_by(p);
+	}
+	DL_FOREACH(cl->peers, p) {
+		u = p->uid ? uid_entry(cl, p->uid) : NULL;
+		if (!u || u->bytes <= BYTES_UID_MAX ||
+		    held_by(p) < u->bytes / u->count)
+			continue;
+		u->bytes -= held_by(p);
+		peer_doom(p, "its user holds too much memory");
+	}
+}
+
 static struct om_listener *listen_on(struct clients *cl, const char *addr,
 				     struct om_error *err)
 {
@@ -258,10 +294,13 @@ struct clients *clients_create(struct omctld *c, struct om_error *err)
 	cl->local = listen_on(cl, cl->socket, err);
 	if (cl->local)
 		cl->tcp = listen_on(cl, tcp, err);
-	if (!cl->tcp) {
+	if (cl->tcp)
+		cl->look = om_timer_create(c->loop, on_look, cl, err);
+	if (!cl->look) {
 		clients_destroy(cl);
 		return NULL;
 	}
+	om_timer_start(cl->look, LOOK_NS, LOOK_NS);
 	return cl;
 }
 
@@ -273,6 +312,7 @@ void clients_destroy(struct clients *cl)
 		peer_destroy(cl, cl->peers);
 	if (cl->local)
 		unlink(cl->socket + sizeof("unix:") - 1);
+	om_timer_destroy(cl->look);
 	om_listener_destroy(cl->local);
 	om_listener_destroy(cl->tcp);
 	free(cl->munge_socket);

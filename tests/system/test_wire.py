@@ -2,6 +2,7 @@
 """Malformed, truncated, oversized, replayed and forged messages."""
 import os
 import random
+import select
 
 import pytest
 
@@ -145,4 +146,30 @@ def test_hundred_silent_connections_do_not_keep_others_out(cluster):
         cluster.run('omq').ok()
     finally:
         for w in silent:
+            w.sock.close()
+
+
+def test_user_cannot_fill_the_memory_with_halves_of_messages(cluster):
+    """48 submits of 8 MB that never end: those over 256 MB are cut off."""
+    uid = user_ids('omtest1')[0].pw_uid
+    half = frame(SUBMIT, bytes((8 << 20) - 1), length=8 << 20)
+    wires = []
+    try:
+        for _ in range(48):
+            w = Wire(cluster)
+            wires.append(w)
+            w.login(uid=uid)
+            assert w.receive()[0] == WELCOME
+            try:
+                w.send(half)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        ended, _, _ = select.select([w.sock for w in wires], [], [], 10)
+        assert ended, 'nobody was cut off'
+        assert len(ended) < len(wires)
+        with Wire(cluster) as other:
+            other.login()
+            assert other.receive()[0] == WELCOME
+    finally:
+        for w in wires:
             w.sock.close()
