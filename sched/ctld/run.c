@@ -178,8 +178,10 @@ void run_started(struct omctld *c, struct om_job *j, struct om_step *s)
 static Om__JobState state_of_exit(const struct om_step *s,
 				  const Om__StepExit *last)
 {
+	/* What no job can end as is a node's mistake, or its lie. */
 	if (last && last->has_why && last->why != S(PENDING) &&
-	    last->why != S(COMPLETED) && last->why != S(FAILED))
+	    last->why != S(COMPLETED) && last->why != S(FAILED) &&
+	    om_state_may(S(COMPLETING), last->why))
 		return last->why;
 	/* a step that never started has no exit code to tell of it */
 	return s->exit_code || s->exit_signal || s->state == S(FAILED) ?

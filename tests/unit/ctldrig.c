@@ -146,8 +146,8 @@ struct rig_step *rig_node_step(struct rig_node *n, uint64_t job, uint32_t step)
 	return NULL;
 }
 
-static void fill_exit(const struct rig_step *s, Om__StepExit *x, Om__TaskExit *t,
-		      Om__TaskExit **list)
+static void fill_exit(const struct rig_step *s, uint32_t lie, Om__StepExit *x,
+		      Om__TaskExit *t, Om__TaskExit **list)
 {
 	om__step_exit__init(x);
 	om__task_exit__init(t);
@@ -158,8 +158,8 @@ static void fill_exit(const struct rig_step *s, Om__StepExit *x, Om__TaskExit *t
 	*list = t;
 	x->task = list;
 	x->n_task = 1;
-	x->has_why = s->why != OM__JOB_STATE__PENDING;
-	x->why = s->why;
+	x->has_why = s->why != OM__JOB_STATE__PENDING || lie;
+	x->why = lie ? (Om__JobState)lie : s->why;
 	x->has_job_clean = 1;
 	x->job_clean = s->last_of_job;
 }
@@ -169,7 +169,7 @@ static void send_exit(struct rig_node *n, const struct rig_step *s)
 	Om__StepExit x;
 	Om__TaskExit t, *list;
 
-	fill_exit(s, &x, &t, &list);
+	fill_exit(s, n->lie, &x, &t, &list);
 	if (n->accepted && !n->mute)
 		om_conn_send(n->conn, OM_MSG_STEP_EXIT, 0, &x.base);
 }
@@ -372,7 +372,7 @@ static void send_register(struct rig_node *n)
 		on[i].step_id = s->step;
 		on[i].incarnation = s->inc;
 		if (s->over) {
-			fill_exit(s, x + i, t + i, tp + i);
+			fill_exit(s, n->lie, x + i, t + i, tp + i);
 			on[i].exit = x + i;
 		}
 		onp[i] = on + i;

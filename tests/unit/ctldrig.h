@@ -35,6 +35,7 @@ struct rig_node {
 	bool hold;			/* steps run until rig_node_exit */
 	bool mute;			/* takes orders, tells nothing */
 	int fail_code;			/* next launch fails so */
+	uint32_t lie;			/* why its steps ended, it says; 0: truth */
 	uint8_t boot[16];
 	uint32_t cpus;
 	struct rig_step *held;

@@ -263,6 +263,24 @@ static void a_requeued_job_has_a_new_incarnation(void **state)
 	rig_free(j);
 }
 
+/* Only how a job can end is believed; such a job must not hang for ever. */
+static void a_node_that_lies_ends_its_job_all_the_same(void **state)
+{
+	static const uint32_t lie[] = { S(RUNNING), S(SUSPENDED), S(COMPLETING),
+					S(CONFIGURING), 999, UINT32_MAX };
+	struct rig_fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(lie) / sizeof(*lie); i++) {
+		Om__JobInfo *j;
+
+		f->r.node[0].lie = f->r.node[1].lie = lie[i];
+		j = rig_wait_job(&f->c, rig_submit(&f->c,
+						   &(struct rig_job){ 0 }));
+		assert_int_equal(j->state, S(COMPLETED));
+		rig_free(j);
+	}
+}
+
 static void a_node_that_is_cut_off_keeps_its_job(void **state)
 {
 	struct rig_fixture *f = *state;
@@ -559,6 +577,7 @@ int main(void)
 		RIG_TEST(a_client_that_does_not_read_is_cut_off),
 		RIG_TEST(a_cancelled_job_is_killed_and_says_so),
 		RIG_TEST(a_requeued_job_has_a_new_incarnation),
+		RIG_TEST(a_node_that_lies_ends_its_job_all_the_same),
 		RIG_TEST(a_node_that_is_cut_off_keeps_its_job),
 		RIG_TEST(a_rebooted_node_has_lost_its_jobs),
 		RIG_TEST(a_step_that_the_log_does_not_want_is_killed),
