@@ -109,8 +109,10 @@ static void fail_job(struct omctld *c, struct om_job *j, struct om_node *m,
 	const char *name = m->name;
 	uint64_t id = j->id;
 
-	/* Nothing was ever started there: it merely goes elsewhere. */
-	if (j->state == S(CONFIGURING) && j->req->kind == OM__JOB_KIND__BATCH)
+	/* It is not known to have started there: it merely goes elsewhere.
+	 * But it may have, so not if it must never start twice. */
+	if (j->state == S(CONFIGURING) && !j->req->once &&
+	    j->req->kind == OM__JOB_KIND__BATCH)
 		why.why = S(BOOT_FAIL);
 	if (j->ending == S(PENDING))
 		run_end(c, j, &why, NULL);

@@ -29,6 +29,7 @@ struct om_request {
 	uint32_t tasks, nodes_min, nodes_max, cpus_per_task, tasks_per_node;
 	uint64_t mem_per_node, mem_per_cpu;
 	bool exclusive, requeue, warn_batch_only;
+	bool once;			/* requeue was refused, not just unasked */
 	const char *nodelist, *exclude, *constraint;
 	int64_t time_limit_s;		/* 0: partition's; INT64_MAX: none */
 	int64_t begin_ns;

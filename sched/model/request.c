@@ -30,6 +30,8 @@ static void overlay(struct om_model *m, struct om_request *r,
 		r->f = spec->f;
 	STRINGS(SET_STRING)
 	NUMBERS(SET_NUMBER)
+	if (spec->has_requeue)
+		r->once = !spec->requeue;
 	if (!r->tasks)
 		r->tasks = 1;
 	if (!r->cpus_per_task)
@@ -87,4 +89,5 @@ void om_request_to_spec(const struct om_request *r, Om__JobSpec *ret)
 	ret->has_##f = r->f != 0;
 	STRINGS(GET_STRING)
 	NUMBERS(GET_NUMBER)
+	ret->has_requeue = r->requeue || r->once;
 }

@@ -599,7 +599,8 @@ static void fill_spec(const struct rig_job *j, Om__JobSpec *s)
 	s->tasks = j->tasks ? j->tasks : 1;
 	s->has_nodes_min = s->has_nodes_max = j->nodes != 0;
 	s->nodes_min = s->nodes_max = j->nodes;
-	s->has_hold = s->has_requeue = 1;
+	s->has_hold = 1;
+	s->has_requeue = j->requeue || j->once;
 	s->hold = j->hold;
 	s->requeue = j->requeue;
 	s->has_time_limit_s = j->time_limit_s != 0;

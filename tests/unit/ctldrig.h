@@ -112,6 +112,7 @@ struct rig_job {
 	const char *array;
 	const uint8_t *uuid;		/* NULL: a random one */
 	bool hold, requeue;
+	bool once;			/* --no-requeue */
 	uint64_t after_ok;		/* 0: none */
 	const char *name;
 	int64_t time_limit_s;

@@ -240,6 +240,59 @@ static void history_answers_what_was_forgotten_or_not(void **state)
 	rig_free(l);
 }
 
+/* ------------------------------------------------------- nodes restarted too */
+
+static bool ran(void *arg)
+{
+	return ((struct rig *)arg)->executions > 0;
+}
+
+/* Both nodes took orders and told nothing of it when they went down. */
+static void reboot_silent_nodes(struct rig *r)
+{
+	rig_wait(r, ran, r);
+	for (unsigned i = 0; i < 2; i++) {
+		struct rig_node *n = r->node + i;
+
+		rig_node_cut(n);
+		n->boot[0] ^= 0xff;
+		free(n->held);
+		n->held = NULL;
+		n->mute = false;
+		rig_node_connect(n);
+	}
+}
+
+static void what_must_not_start_twice_does_not_when_in_doubt(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].mute = f->r.node[1].mute = true;
+	id = rig_submit(&f->c, &(struct rig_job){ .once = true });
+	reboot_silent_nodes(&f->r);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(NODE_FAIL));
+	assert_int_equal(f->r.executions, 1);
+	rig_free(j);
+}
+
+static void what_may_not_have_started_is_started_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	Om__JobInfo *j;
+	uint64_t id;
+
+	f->r.node[0].mute = f->r.node[1].mute = true;
+	id = rig_submit(&f->c, &(struct rig_job){ 0 });
+	reboot_silent_nodes(&f->r);
+	j = rig_wait_job(&f->c, id);
+	assert_int_equal(j->state, S(COMPLETED));
+	assert_int_equal(j->restarts, 1);
+	rig_free(j);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -249,6 +302,8 @@ int main(void)
 		T(history_answers_what_was_forgotten_or_not),
 		T(killed_at_any_moment_nothing_is_lost_or_doubled),
 		T(a_full_disk_stops_it_before_it_answers),
+		T(what_must_not_start_twice_does_not_when_in_doubt),
+		T(what_may_not_have_started_is_started_elsewhere),
 	};
 
 	if (geteuid() != 0 || access("/usr/sbin/munged", X_OK) < 0) {
