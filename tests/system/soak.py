@@ -64,8 +64,7 @@ class Books:
         self.jobs = {}			# name -> what a client knows
         self.faults = []		# (when, kind, node)
         self.down = defaultdict(list)	# node -> [[from, until]]
-        self.murdered = set()		# (job, node): its step daemon
-        self.anonymous = []		# (when, node): of a job unknown
+        self.murders = []		# (when, node, job or 0): step daemons
         self.restarts_s = []
         self.notes = []
 
@@ -76,6 +75,18 @@ class Books:
     def was_down(self, nodes, since, until):
         return any(a - 2 <= until and (b or until) + LOST_S >= since
                    for n in nodes for a, b in self.down[n])
+
+    def was_murdered(self, nodes, since, until):
+        return any(n in nodes and since - 1 <= t <= until + 1
+                   for t, n, _ in self.murders)
+
+    def may_be_unknown(self, job, nodes, since, until):
+        """Its step daemon was killed, and who else could have known: the
+        zygote, or the daemon itself when it had not told of its tasks yet."""
+        return any(n in nodes and since - 1 <= t <= until + 1 and (
+            not of or of == job and (t - since < 1 or self.was_hit(
+                ('zygote', 'omnoded', 'pause'), [n], since, until)))
+                   for t, n, of in self.murders)
 
     def was_hit(self, kinds, nodes, since, until):
         return any(k in kinds and (n is None or n in nodes) and
@@ -329,9 +340,7 @@ class Soak:
     def murder(self, node, pids):
         for pid, job in pids.items():
             with self.books.lock:
-                if job:
-                    self.books.murdered.add((job, node))
-                self.books.anonymous.append((time.time(), node))
+                self.books.murders.append((time.time(), node, job))
             self.kill(pid, 'step', node)
 
     def do_step(self, node):
@@ -482,13 +491,12 @@ class Soak:
             return 'it is not over'
         if self.lost_node(row):
             return None if job['kind'] != 'again' else 'it was to be requeued'
-        murdered = any((row['job_id'], n) in self.books.murdered or any(
-            m == n and start - 1 <= t <= end + 1
-            for t, m in self.books.anonymous) for n in nodes)
-        if state == 'failed' and UNKNOWN in text and murdered:
+        if state == 'failed' and UNKNOWN in text and \
+           self.books.may_be_unknown(row['job_id'], nodes, start, end):
             return None
         if job['kind'] == 'steps' and state == 'failed' and (
-                murdered or self.books.was_down(nodes, start, end)):
+                self.books.was_murdered(nodes, start, end) or
+                self.books.was_down(nodes, start, end)):
             return None
         return f'ended wrongly, not {want}'
 
@@ -530,8 +538,7 @@ class Soak:
         row = rows[0]
         nodes, start = self.nodes_of(row), row['start_time'] or row['submit_time']
         end = row['end_time'] or time.time()
-        if any(start - 2 <= t <= end + 2 and (n in nodes)
-               for t, n in self.books.anonymous) or \
+        if self.books.was_murdered(nodes, start, end) or \
            self.books.was_down(self.nodes, start, end) or \
            self.books.was_hit(('munged', 'munged pause'), nodes, start, end):
             return []
@@ -612,7 +619,8 @@ class Soak:
         states = Counter(r['state'] for r in getattr(self, 'rows', []))
         return (f'seed {self.seed}, {self.seconds} s, {len(jobs)} submits '
                 f'({len(refused)} refused): {dict(kinds)}\n'
-                f'states: {dict(states)}\n'
+                f'states: {dict(states)}\n' +
+                ''.join(f'refused: {j["refused"]}' for j in refused) +
                 f'faults: {sum(faults.values())}: {dict(faults)}\n'
                 f'omctld answered after {max(restarts):.2f} s at most, '
                 f'{sum(restarts) / len(restarts):.2f} s on average')
