@@ -10,6 +10,7 @@
 
 #include "cli/cluster/folder.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/io.h"
 
 #define READ_MAX 65536
 #define DEPTH_MAX 100
@@ -68,23 +69,6 @@ int folder_make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid,
 	return 0;
 }
 
-static int write_all(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		ssize_t n = write(fd, text, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		left -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_file(const char *path, int flags, const char *text,
 		      mode_t mode, struct om_error *err)
 {
@@ -95,7 +79,7 @@ static int write_file(const char *path, int flags, const char *text,
 		return om_fail_errno(err, "cannot open '%s'", path);
 	if ((flags & O_CREAT) && fchmod(fd, mode) < 0)
 		return om_fail_errno(err, "cannot set the mode of '%s'", path);
-	errno = -write_all(fd, text);
+	errno = -om_write_all(fd, text, strlen(text));
 	if (errno)
 		return om_fail_errno(err, "cannot write '%s'", path);
 	return 0;

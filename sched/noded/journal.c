@@ -9,6 +9,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "sched/noded/journal.h"
 
@@ -71,21 +72,6 @@ static int find_boot(char *boot, struct om_error *err)
 	return 0;
 }
 
-static int write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int journal_add(struct journal *j, const Om__NodeRecord *r,
 		struct om_error *err)
 {
@@ -119,7 +105,7 @@ int journal_flush(struct journal *j, struct om_error *err)
 
 	if (!len)
 		return 0;
-	rc = write_all(j->fd, om_buf_str(&j->out), len);
+	rc = om_write_all(j->fd, om_buf_str(&j->out), len);
 	om_buf_reset(&j->out);
 	if (rc == 0) {
 		j->size += (off_t)len;

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/io.h"
 #include "sched/noded/script.h"
 #include "sched/noded/spare.h"
 
@@ -112,21 +113,6 @@ int script_folder(int spool_fd, uint64_t job, struct om_error *err)
 	return check_ours(fd, name, err) < 0 ? -EPERM : om_take_fd(&fd);
 }
 
-static int write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_new(int folder_fd, const char *name, const void *text,
 		     size_t len, const struct script_owner *to)
 {
@@ -140,7 +126,7 @@ static int write_new(int folder_fd, const char *name, const void *text,
 	fd = open_beneath(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
 		return fd;
-	rc = write_all(fd, text, len);
+	rc = om_write_all(fd, text, len);
 	/* Whole before its user can have it. */
 	if (rc == 0 && (fchown(fd, to->uid, to->gid) < 0 ||
 			fchmod(fd, to->mode) < 0))
@@ -167,7 +153,7 @@ static int write_over(int folder_fd, const void *text, size_t len)
 
 	if (fd < 0)
 		return 0;
-	rc = write_all(fd, text, len);
+	rc = om_write_all(fd, text, len);
 	if (rc == 0 && ftruncate(fd, (off_t)len) < 0)
 		rc = -errno;
 	return rc < 0 ? rc : 1;
