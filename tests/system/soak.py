@@ -448,8 +448,12 @@ class Soak:
         singles = [r for r in rows if not r['array_id'] or
                    r['array_id'] == r['job_id']]
         if job['id'] is None:
-            return [f'{name}: {len(rows)} rows of a refused submit'] \
+            wrong = [f'{name}: {len(rows)} rows of a refused submit'] \
                 if len(singles) > 1 else []
+            # Only that it took too long is an answer.
+            if ': exit 75\n' not in job['refused']:
+                wrong.append(f'{name}: {job["refused"]}')
+            return wrong
         if job['tasks']:
             singles = [r for r in rows if r['array_id'] != job['id']]
         if [r['job_id'] for r in singles] != [job['id']] * (not job['tasks']):

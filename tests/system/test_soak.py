@@ -24,12 +24,19 @@ def big(users):
             c.down()
 
 
+def balance(soak):
+    wrong = soak.run()
+    print(soak.report())
+    assert not wrong, '\n'.join([soak.report(), *wrong])
+
+
+def test_a_short_soak_balances(big, folder):
+    balance(Soak(big, folder, 'short', 45, pace=2))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('pace', [1, 4])
 def test_nothing_is_lost_or_twice_or_left(big, folder, pace):
     seed = os.environ.get('OM_SOAK_SEED') or random.randrange(1 << 30)
     seconds = float(os.environ.get('OM_SOAK_SECONDS', 150))
-    soak = Soak(big, folder, seed, seconds, pace=pace)
-    wrong = soak.run()
-    print(soak.report())
-    assert not wrong, '\n'.join([soak.report(), *wrong])
+    balance(Soak(big, folder, seed, seconds, pace=pace))
