@@ -40,11 +40,7 @@ static int check_one(const char *path, const struct stat *st,
 	return 0;
 }
 
-/*
- * Gives the path without links, which is what was judged and what is to run:
- * a link may lie where others can turn it meanwhile.
- */
-static int check(const char *path, char real[PATH_MAX], struct om_error *err)
+int hook_check(const char *path, char real[PATH_MAX], struct om_error *err)
 {
 	char above[PATH_MAX], *dir = above;
 	struct stat st;
@@ -197,7 +193,7 @@ int hook_start(struct om_loop *loop, const struct hook_spec *s, hook_fn *fn,
 
 	if (!h)
 		return om_fail_nomem(err);
-	rc = check(s->path, h->path, err);
+	rc = hook_check(s->path, h->path, err);
 	if (rc < 0) {
 		free(h);
 		return om_wrap(err, rc, "%s refused", s->what);

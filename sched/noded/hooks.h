@@ -11,6 +11,7 @@
 #ifndef OM_NODED_HOOKS_H
 #define OM_NODED_HOOKS_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -34,5 +35,10 @@ int hook_start(struct om_loop *loop, const struct hook_spec *spec, hook_fn *fn,
 	       void *arg, struct hook **ret, struct om_error *err);
 /* Kills it; fn is not called. */
 void hook_cancel(struct hook *h);
+/*
+ * May root run this file? Gives the path without links, which is what was
+ * judged and what is to run: a link may lie where others can turn it.
+ */
+int hook_check(const char *path, char real[PATH_MAX], struct om_error *err);
 
 #endif
