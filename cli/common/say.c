@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/common/say.h"
+#include "lib/base/str.h"
 
 static const char *name = "openmosix";
 
@@ -20,12 +21,20 @@ const char *say_name(void)
 	return name;
 }
 
+/* What a server or a file said is in it: nothing of that steers a terminal. */
 __attribute__((format(printf, 2, 0)))
 static void say(const char *kind, const char *fmt, va_list ap)
 {
-	fprintf(stderr, "%s: %s: ", name, kind);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	char text[4096], *p = text;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	while (*p) {
+		size_t len = strcspn(p, "\n");
+
+		om_str_tame(p, len);
+		p += len + (p[len] == '\n');
+	}
+	fprintf(stderr, "%s: %s: %s\n", name, kind, text);
 }
 
 #define SAY(kind)                      \

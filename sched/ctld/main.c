@@ -97,7 +97,8 @@ static int drop_root(const struct passwd *pw, struct om_error *err)
 		return om_fail_errno(err, "cannot become %s", pw->pw_name);
 	if (setuid(0) == 0)
 		return om_fail(err, -EPERM, "root's rights are still there");
-	/* Lost by the change of uid; a core is worth having. */
+	/* Holds the keys of sealed streams: nobody of its user traces it, and
+	 * no core of it lies about. */
 	prctl(PR_SET_DUMPABLE, 0);
 	return 0;
 }

@@ -188,6 +188,13 @@ def test_what_is_no_script_is_refused(run, tmp_path, text, says):
         assert says in err(result)
 
 
+def test_message_does_not_steer_the_terminal(run):
+    result = run('omsub', '/no\x1b]0;x\x07such')
+    assert result.returncode == 1
+    assert 'no?]0;x?such' in err(result)
+    assert '\x1b' not in err(result)
+
+
 def test_script_that_is_not_there_is_told_with_the_cure(run, tmp_path):
     result = run('omsub', 'nowhere.sh')
     assert result.returncode == 1 and '--wrap' in err(result)
